@@ -1,0 +1,93 @@
+"""What the demo found, and whether that is what a good monitor says of the flights of 2013."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Final
+
+from hindsight.domain.records import Detection, Incident
+from hindsight.domain.spec import MonitorSpec
+from hindsight.domain.values import ALL, Horizon, IncidentClass, Verdict
+from hindsight.metrics import METRICS
+from hindsight.metrics.estimate import estimate
+from hindsight.pipeline.present import local_day
+from hindsight.pipeline.runtime import Runtime
+from hindsight.pipeline.snapshots import finite, history
+from hindsight.windows import DayRange
+
+AT: Final = Horizon(7)
+STORMS: Final = (date(2013, 4, 22), date(2013, 4, 25), date(2013, 6, 13), date(2013, 7, 1), date(2013, 7, 23), date(2013, 8, 9))
+OUTAGE: Final = DayRange(date(2013, 10, 1), date(2013, 10, 16))
+
+
+@dataclass(frozen=True, slots=True)
+class Month:
+    """A month of one version at label age 7 days; None where there is no value."""
+
+    first: date
+    version: str
+    coverage: float | None
+    values: dict[str, float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Something the demo must find, or must not."""
+
+    sentence: str
+    held: bool
+
+
+def months(spec: MonitorSpec, runtime: Runtime, metrics: Sequence[str], first: date, last: date) -> Iterator[Month]:
+    """Every month of every version: the sum of its days, each at the same label age."""
+    start = first
+    with runtime.store.transaction() as connection:
+        while start <= last:
+            end = min((start + timedelta(days=32)).replace(day=1) - timedelta(days=1), last)
+            days = DayRange(start, end)
+            known = history(spec, days, AT, connection, runtime, [ALL])
+            for (version, _), statistics in known.groups.items():
+                read = {
+                    name: finite(estimate(METRICS[name], METRICS[name].terms(statistics), len(days)).value)[0]
+                    for name in (*metrics, "coverage")
+                }
+                yield Month(start, version, read.pop("coverage"), read)
+            start = end + timedelta(days=1)
+
+
+def checks(spec: MonitorSpec, detections: Sequence[Detection], incidents: Sequence[Incident]) -> list[Check]:
+    """What `docs` and README promise of the demo, judged on what lies in the store."""
+
+    def last_day(detection: Detection) -> date:
+        return local_day(spec, detection.window_end) - timedelta(days=1)
+
+    def first_day(detection: Detection) -> date:
+        return local_day(spec, detection.window_start)
+
+    breaches = [d for d in detections if d.verdict is Verdict.BREACH and d.horizon == AT]
+    performance = [d for d in breaches if d.incident_class is IncidentClass.PERFORMANCE]
+    missing = [d for d in breaches if d.incident_class is IncidentClass.LABEL_HEALTH]
+    assert spec.reference.end is not None
+    april = [
+        d
+        for d in performance
+        if d.metric == "recall"
+        and d.version == "v1"
+        and d.window.count == 28
+        and last_day(d).month == 4
+        and first_day(d) > spec.reference.end
+    ]
+    storm = [d for d in performance if d.window.count < 7 and last_day(d) in STORMS]
+    outage = [d for d in missing if last_day(d) in OUTAGE]
+    blamed = [
+        d for d in performance if last_day(d) in OUTAGE and d.coverage is not None and d.coverage < spec.maturity.min_coverage
+    ]
+    seen = [i for i in incidents if i.incident_class is IncidentClass.LABEL_HEALTH and OUTAGE.start <= i.since <= OUTAGE.end]
+    return [
+        Check("v1's recall breaches on a 28-day window that lies after March and ends in April", bool(april)),
+        Check("no single storm day is taken for bad performance", not storm),
+        Check("October's outage is seen as missing labels", bool(outage) and bool(seen)),
+        Check("days without labels are not taken for bad performance", not blamed),
+    ]

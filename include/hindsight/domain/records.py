@@ -1,0 +1,190 @@
+"""What Hindsight writes down: one dataclass per table of the store, field for column."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+
+from hindsight.domain.values import (
+    Horizon,
+    IncidentClass,
+    Maturity,
+    Severity,
+    Span,
+    Status,
+    Verdict,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One metric of one window as known at `as_of`.
+
+    Key: (monitor, version, segment, window, window_start, horizon, metric).  `window` is the length,
+    `window_start` and `window_end` its UTC bounds (half-open).  `value` and `standard_error` are in the
+    metric's unit and None where there is none; then `reason` says why.  `n` counts the rows the
+    metric rests on, `coverage` is labelled / predictions in the window, `bound` the largest error
+    that binning can have made.
+    """
+
+    monitor: str
+    version: str
+    segment: str
+    window: Span
+    window_start: datetime
+    window_end: datetime
+    as_of: datetime
+    horizon: Horizon
+    metric: str
+    value: float | None
+    standard_error: float | None
+    n: int
+    bound: float | None
+    coverage: float | None
+    maturity: Maturity
+    status: Status
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """What a detector says of one window at one horizon.
+
+    Key: (monitor, version, segment, detector, window_start, horizon).  `observed`, `expected`, `lower`
+    and `upper` are in the metric's unit: a breach lies outside [lower, upper].
+    """
+
+    monitor: str
+    version: str
+    segment: str
+    detector: str
+    metric: str
+    window: Span
+    window_start: datetime
+    window_end: datetime
+    as_of: datetime
+    horizon: Horizon
+    incident_class: IncidentClass
+    severity: Severity
+    verdict: Verdict
+    observed: float | None
+    expected: float | None
+    lower: float | None
+    upper: float | None
+    p_value: float | None
+    n: int
+    coverage: float | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Member:
+    """One thing that breached: what an incident is made of."""
+
+    detector: str
+    version: str
+    segment: str
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """A stretch of time in which a monitor breached in one class.
+
+    `opened_on`, `last_breach_on` and `resolved_on` are run days (local dates: the day that a detection's
+    as_of ends); `since` is the last local day of the first breaching window.  `members` are all that
+    ever breached in it, `breaching` those that still do.  `told_on` is the run day whose message first
+    named it, None while nobody was told.
+    """
+
+    id: str
+    monitor: str
+    incident_class: IncidentClass
+    severity: Severity
+    since: date
+    opened_on: date
+    last_breach_on: date
+    resolved_on: date | None
+    members: tuple[Member, ...]
+    breaching: tuple[Member, ...]
+    headline: str
+    told_on: date | None = None
+
+    @property
+    def is_open(self) -> bool:
+        return self.resolved_on is None
+
+
+@dataclass(frozen=True, slots=True)
+class WindowState:
+    """That a day was computed at a horizon, and what was met on the way.
+
+    Key: (monitor, window_start, horizon).  `quality` counts rows by the reason they were set aside
+    or remarked on; `digest` names the content of the statistics.  `late_landed`: rows landed after this pair had first been computed;
+    `source_rewritten`: the source holds less than it did, and the older row was kept.
+    """
+
+    monitor: str
+    window_start: datetime
+    window_end: datetime
+    horizon: Horizon
+    as_of: datetime
+    predictions: int
+    labelled: int
+    quality: Mapping[str, int]
+    spec_hash: str
+    digest: str
+    late_landed: bool = False
+    source_rewritten: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StatisticRow:
+    """The statistics of one version and segment in one day at one horizon, as canonical JSON text.
+
+    Key: (monitor, version, segment, window_start, horizon).
+    """
+
+    monitor: str
+    version: str
+    segment: str
+    window_start: datetime
+    window_end: datetime
+    horizon: Horizon
+    as_of: datetime
+    payload: str
+
+
+class Delivery(StrEnum):
+    """What became of a notification."""
+
+    PENDING = "pending"
+    SENDING = "sending"
+    SENT = "sent"
+    LOGGED = "logged"
+    SUPPRESSED = "suppressed"
+    DEAD = "dead"
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """One message to one notifier about one monitor and day: a row of the outbox.
+
+    Key: (monitor, day, kind, notifier).  `kind` is `daily` or `summary`; `notifier` is the notifier's
+    type and a digest of its options, so that two Slack channels are two rows.  `document` is the
+    message as canonical JSON; `reason` says why it is sent, or why not.
+    """
+
+    monitor: str
+    day: date
+    kind: str
+    notifier: str
+    incidents: tuple[str, ...]
+    severity: Severity
+    document: str
+    state: Delivery
+    reason: str
+    attempts: int = 0
+    provider_id: str | None = None
+    error: str | None = None

@@ -1,0 +1,185 @@
+"""A monitor, parsed: frozen, typed, valid.
+
+`hindsight.config` makes these from YAML and is the only place that checks them; behind that door
+nobody checks again.  Field names are the keys of the YAML file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, time, timedelta
+from typing import Any, Literal, Protocol
+
+from hindsight.domain.values import (
+    NO_LABELS,
+    Horizon,
+    OnConflict,
+    Severity,
+    Span,
+    Task,
+)
+
+Scalar = str | int | float | bool
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """Where rows lie: a table or query behind a connection, or files.
+
+    Exactly one of `connection` and `files` is set; with a connection exactly one of `table` and `query`.
+    `timezone` says how to read timestamps that carry no zone.  `where` keeps rows by equality.
+    `unique` declares that an id (with its version) occurs once: verified, then not deduplicated.
+    """
+
+    connection: str | None = None
+    table: str | None = None
+    query: str | None = None
+    files: str | None = None
+    where: Mapping[str, Scalar] = field(default_factory=dict)
+    timezone: str = "UTC"
+    unique: bool = False
+
+    def __str__(self) -> str:
+        return self.files or self.table or f"the query on {self.connection}"
+
+
+@dataclass(frozen=True, slots=True)
+class PredictionColumns:
+    """Which column of the prediction log holds what; None where the log has no such column."""
+
+    id: str
+    time: str
+    score: str | None = None
+    prediction: str | None = None
+    version: str | None = None
+    logged: str | None = None
+    latency_ms: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PredictionLog(Location):
+    """What the model said: one row per prediction."""
+
+    columns: PredictionColumns = field(kw_only=True)
+    features: tuple[str, ...] = ()
+    threshold: float = 0.5
+    """A score at or above it predicts the positive class, where the log has no `prediction` column."""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelColumns:
+    """Which column of the ground truth holds what; `time` is when we learnt the label."""
+
+    id: str
+    actual: str
+    time: str
+
+
+@dataclass(frozen=True, slots=True)
+class GroundTruth(Location):
+    """What turned out to be true: one row per label, perhaps several per id.
+
+    `on_conflict` says which label counts when several share an id.  `convention` says what a missing label
+    means: under `explicit` nothing.
+    """
+
+    columns: LabelColumns = field(kw_only=True)
+    on_conflict: OnConflict = OnConflict.LAST
+    convention: Literal["explicit"] = "explicit"
+    unit: float = 1.0
+    """Regression only: the size of a typical value; exact sums are held in billionths of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class MaturityRule:
+    """At which label ages windows are judged, how much truth that takes, how long a run may wait for it.
+
+    `horizons` are in days after the end of the window; the last one says when the truth is due.  A window
+    with less than `min_coverage` of its labels is provisional and not judged.  A run waits for labels to
+    land until `wait` after its scheduled time.
+    """
+
+    horizons: tuple[Horizon, ...] = (Horizon(1), Horizon(7), Horizon(30))
+    min_coverage: float = 0.8
+    wait: timedelta = timedelta(hours=6)
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """What the monitor compares with: a frozen span of days (`end` included), or fixed values."""
+
+    start: date | None = None
+    end: date | None = None
+    values: Mapping[str, float] = field(default_factory=dict)
+
+
+class Detector(Protocol):
+    """What every registered detector carries, whatever its own options (see `hindsight.detectors`)."""
+
+    metric: str
+    window: Span
+    at: Horizon
+    severity: Severity
+    name: str
+
+
+class Notifier(Protocol):
+    """What every registered notifier carries (see `hindsight.notifiers`)."""
+
+    min_severity: Severity
+
+
+@dataclass(frozen=True, slots=True)
+class Airflow:
+    """How the monitor's DAG runs."""
+
+    retries: int = 2
+    retry_delay: timedelta = timedelta(minutes=1)
+    max_active_runs: int = 4
+    pool: str = "default_pool"
+
+
+@dataclass(frozen=True, slots=True)
+class MonitorSpec:
+    """One monitor: what is watched, against what, how it is judged, and whom it tells.
+
+    `monitor` names its DAG and its rows.  The run for a day starts at the local time `schedule` of the next.
+    Days begin at midnight in `timezone`.  Everything is kept for all rows and for each value of the columns
+    in `segments`.  What is kept are the `metrics`, besides volume and coverage.  A message about an incident
+    links its `runbook`.  `hash` names the content of the file that made it; rows in the store carry it.
+    """
+
+    monitor: str
+    owner: str
+    task: Task
+    predictions: PredictionLog
+    ground_truth: GroundTruth
+    reference: Reference
+    metrics: tuple[str, ...]
+    description: str = ""
+    runbook: str | None = None
+    schedule: time = time(6, 0)
+    timezone: str = "UTC"
+    segments: tuple[str, ...] = ()
+    maturity: MaturityRule = MaturityRule()
+    detectors: tuple[Any, ...] = ()
+    notify: tuple[Any, ...] = ()
+    airflow: Airflow = Airflow()
+    tags: tuple[str, ...] = ()
+    hash: str = ""
+
+    @property
+    def horizons(self) -> tuple[Horizon, ...]:
+        """Every label age of a snapshot, youngest first; horizon 0 is always there."""
+        return tuple(sorted({NO_LABELS, *self.maturity.horizons}))
+
+    @property
+    def last_horizon(self) -> Horizon:
+        """The definition of when truth is due."""
+        return self.horizons[-1]
+
+    @property
+    def spans(self) -> tuple[Span, ...]:
+        """The window lengths that are kept: a day, 7 and 28 days, and what the detectors name."""
+        return tuple(sorted({Span(1), Span(7), Span(28), *(d.window for d in self.detectors)}))

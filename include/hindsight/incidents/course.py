@@ -1,0 +1,133 @@
+"""The course of one incident, from the breach that opens it to the day when nothing breaches any more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
+from zoneinfo import ZoneInfo
+
+from hindsight.domain.records import Detection, Incident, Member
+from hindsight.domain.values import IncidentClass, Severity, Verdict
+from hindsight.incidents.history import Case, Change, Transition
+from hindsight.incidents.judgements import Days, worst_first
+from hindsight.wording import calendar, counted, headline, last_day
+
+RECOVERY = 2
+"""Clear judgements in a row, of one member, after which it no longer breaches."""
+
+
+def courses(incident_class: IncidentClass, days: Days, zone: ZoneInfo) -> Iterator[Course]:
+    """The incidents of one class, oldest first, each replayed to its end."""
+    course: Course | None = None
+    for day, judged in sorted(days.items()):
+        if course is None:
+            breaches = [d for d in judged.values() if d.verdict is Verdict.BREACH]
+            if not breaches:
+                continue
+            since = min(last_day(detection, zone) for detection in breaches)
+            course = Course(incident_class, zone, opened_on=day, since=since)
+        course.judge(day, judged)
+        if course.resolved_on is not None:
+            yield course
+            course = None
+    if course is not None:
+        yield course
+
+
+@dataclass
+class Course:
+    """One incident while it is replayed: the only thing here that changes.
+
+    `latest` holds every member with its latest breach; `clear_in_a_row` holds those that still
+    breach, with the number of clear judgements since.
+    """
+
+    incident_class: IncidentClass
+    zone: ZoneInfo
+    opened_on: date
+    since: date
+    id: str = ""
+    told_on: date | None = None
+    resolved_on: date | None = None
+    last_breach_on: date = date.min
+    severity: Severity = Severity.WARNING
+    latest: dict[Member, Detection] = field(default_factory=dict)
+    clear_in_a_row: dict[Member, int] = field(default_factory=dict)
+    states: list[tuple[date, Case]] = field(default_factory=list)
+    transitions: list[Transition] = field(default_factory=list)
+
+    def judge(self, day: date, judged: Mapping[Member, Detection]) -> None:
+        """Take the judgements of one run day."""
+        breaches = {who: d for who, d in judged.items() if d.verdict is Verdict.BREACH}
+        clear = [who for who in self.clear_in_a_row if who in judged and judged[who].verdict is Verdict.CLEAR]
+        if breaches:
+            self._breach(day, breaches)
+        for who in clear:
+            self.clear_in_a_row[who] += 1
+            if self.clear_in_a_row[who] == RECOVERY:
+                del self.clear_in_a_row[who]
+        if not self.clear_in_a_row:
+            self._resolve(day)
+        if breaches or clear:
+            self.states.append((day, self._case()))
+
+    def named(self) -> tuple[list[tuple[date, Case]], list[Transition]]:
+        """All states and transitions under the incident's id."""
+        return (
+            [
+                (day, replace(case, incident=replace(case.incident, id=self.id, told_on=self.told_on)))
+                for day, case in self.states
+            ],
+            [replace(transition, incident_id=self.id) for transition in self.transitions],
+        )
+
+    def _breach(self, day: date, breaches: Mapping[Member, Detection]) -> None:
+        opening, before = not self.latest, self.severity
+        joined = {who: d for who, d in breaches.items() if who not in self.latest}
+        self.latest |= breaches
+        self.clear_in_a_row |= dict.fromkeys(breaches, 0)
+        self.last_breach_on = day
+        worst = worst_first(breaches.values())[0]
+        self.severity = max(before, worst.severity, key=lambda severity: severity.rank)
+        if opening:
+            self._record(day, Change.OPENED, breaches, headline(worst, self.zone))
+            return
+        if joined:
+            others = f", and {counted(len(joined) - 1, 'more member')}" if len(joined) > 1 else ""
+            self._record(
+                day, Change.JOINED, joined, headline(worst_first(joined.values())[0], self.zone) + others
+            )
+        if self.severity is not before:
+            raised = [who for who, d in breaches.items() if d.severity is self.severity]
+            reason = f"{before} became {self.severity}: {headline(worst, self.zone)}"
+            self._record(day, Change.ESCALATED, raised, reason)
+
+    def _resolve(self, day: date) -> None:
+        self.resolved_on = day
+        times = f"{RECOVERY} times in a row"
+        reason = f"every member was clear {times}; the last breach was on {calendar(self.last_breach_on)}"
+        self._record(day, Change.RESOLVED, self.latest, reason)
+
+    def _record(self, day: date, change: Change, members: Iterable[Member], reason: str) -> None:
+        self.transitions.append(
+            Transition(day, change, "", self.incident_class, self.severity, tuple(sorted(members)), reason)
+        )
+
+    def _case(self) -> Case:
+        """Where the incident stands; still without a name."""
+        evidence = worst_first(self.latest[who] for who in self.clear_in_a_row or self.latest)
+        incident = Incident(
+            id="",
+            monitor=evidence[0].monitor,
+            incident_class=self.incident_class,
+            severity=self.severity,
+            since=self.since,
+            opened_on=self.opened_on,
+            last_breach_on=self.last_breach_on,
+            resolved_on=self.resolved_on,
+            members=tuple(sorted(self.latest)),
+            breaching=tuple(sorted(self.clear_in_a_row)),
+            headline=headline(evidence[0], self.zone),
+        )
+        return Case(incident, evidence)

@@ -1,0 +1,68 @@
+"""Which detections count: one judgement per member and run day, at the detector's own horizon."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from datetime import date
+from zoneinfo import ZoneInfo
+
+from hindsight.domain.records import Detection, Member
+from hindsight.domain.values import ALL, Horizon, IncidentClass, Verdict
+from hindsight.windows import run_day
+from hindsight.wording import excess
+
+Days = dict[date, dict[Member, Detection]]
+"""The judgements of one class by run day."""
+
+_WEIGHT = {Verdict.INSUFFICIENT: 0, Verdict.CLEAR: 1, Verdict.BREACH: 2}
+
+
+def member_of(detection: Detection) -> Member:
+    """Whose judgement this is."""
+    return Member(detection.detector, detection.version, detection.segment)
+
+
+def by_horizon(
+    detections: Collection[Detection], at: Mapping[str, Horizon] | None
+) -> tuple[list[Detection], list[Detection]]:
+    """The detections at their detector's own horizon, and those at later ones.
+
+    `at` names each detector's own horizon; for one it does not name, the smallest at which that detector
+    judged anything stands in.
+    """
+    own: dict[str, Horizon] = {}
+    for detection in detections:
+        own[detection.detector] = min(own.get(detection.detector, detection.horizon), detection.horizon)
+    own |= at or {}
+    return (
+        [d for d in detections if d.horizon == own[d.detector]],
+        [d for d in detections if d.horizon > own[d.detector]],
+    )
+
+
+def by_class(
+    detections: Collection[Detection], zone: ZoneInfo, at: Mapping[str, Horizon] | None
+) -> dict[IncidentClass, Days]:
+    """The one judgement of each member on each run day, by class; where there are several, the gravest."""
+    classes: dict[IncidentClass, Days] = defaultdict(lambda: defaultdict(dict))
+    for detection in by_horizon(detections, at)[0]:
+        judged = classes[detection.incident_class][run_day(detection.as_of, zone)]
+        who = member_of(detection)
+        if who not in judged or _gravity(detection) > _gravity(judged[who]):
+            judged[who] = detection
+    return classes
+
+
+def worst_first(detections: Iterable[Detection]) -> tuple[Detection, ...]:
+    """Gravest first: by severity, the whole before its segments, then by how far it is out of bounds."""
+    return tuple(
+        sorted(
+            detections,
+            key=lambda d: (-d.severity.rank, d.segment != ALL, -excess(d), d.detector, d.version, d.segment),
+        )
+    )
+
+
+def _gravity(detection: Detection) -> tuple[int, int, str]:
+    return _WEIGHT[detection.verdict], detection.severity.rank, repr(detection)

@@ -1,0 +1,103 @@
+"""Where what we know now contradicts what people were told: for quiet notes, never for a page."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from zoneinfo import ZoneInfo
+
+from hindsight.domain.records import Detection, Incident, Member
+from hindsight.domain.values import Horizon, Verdict
+from hindsight.incidents.history import class_words
+from hindsight.incidents.judgements import by_horizon, member_of
+from hindsight.windows import run_day
+from hindsight.wording import calendar
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """A window judged one way at the detector's own horizon and another way at a later one.
+
+    `day` is the run day of the later judgement.
+    """
+
+    day: date
+    first: Detection
+    later: Detection
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """An incident that stands otherwise than people were last told; `reason` is the sentence to tell them."""
+
+    incident_id: str
+    reason: str
+
+
+def revisions(
+    detections: Iterable[Detection],
+    incidents: Collection[Incident],
+    zone: ZoneInfo,
+    *,
+    at: Mapping[str, Horizon] | None = None,
+) -> tuple[Revision, ...]:
+    """The windows that later labels judge otherwise than people were told, oldest re-judgement first.
+
+    A breach was told if an incident that was told rests on it; a clear window always is, by
+    silence.  Insufficient verdicts revise nothing, and repeating the latest verdict is not news.
+    """
+    own, later = by_horizon(tuple(detections), at)
+    first = {_window(d): d for d in own if d.verdict is not Verdict.INSUFFICIENT}
+    standing = {window: detection.verdict for window, detection in first.items()}
+    found = []
+    for detection in sorted(later, key=lambda d: (d.as_of, _window(d), d.verdict)):
+        window = _window(detection)
+        if window not in first or detection.verdict in (Verdict.INSUFFICIENT, standing[window]):
+            continue
+        standing[window] = detection.verdict
+        if first[window].verdict is Verdict.CLEAR or _was_told(first[window], incidents, zone):
+            found.append(Revision(run_day(detection.as_of, zone), first[window], detection))
+    return tuple(found)
+
+
+def corrections(stored: Collection[Incident], incidents: Collection[Incident]) -> tuple[Correction, ...]:
+    """The told incidents that recomputed days have withdrawn, ended or opened again.
+
+    `stored` are the incidents as they lay in the store before this replay, `incidents` those after
+    it.  An end that falls on the day of the run itself is a transition of that day too: tell it once.
+    """
+    now = {incident.id: incident for incident in incidents}
+    open_classes = {incident.incident_class for incident in incidents if incident.is_open}
+    found = []
+    for before in sorted(stored, key=lambda incident: (incident.opened_on, incident.id)):
+        after = now.get(before.id)
+        what = f"the {class_words(before.incident_class)} incident of {calendar(before.opened_on)}"
+        if before.told_on is None:
+            continue
+        if after is None and before.is_open and before.incident_class not in open_classes:
+            reason = f"{what} is withdrawn: recomputed days no longer show it"
+        elif after is not None and before.is_open and after.resolved_on is not None:
+            reason = f"{what} ended on {calendar(after.resolved_on)}"
+        elif after is not None and after.is_open and not before.is_open:
+            reason = f"{what} was told as resolved, but recomputed days show it still open"
+        else:
+            continue
+        found.append(Correction(before.id, reason))
+    return tuple(found)
+
+
+def _window(detection: Detection) -> tuple[Member, str, str, str]:
+    start, end = detection.window_start.isoformat(), detection.window_end.isoformat()
+    return member_of(detection), detection.metric, start, end
+
+
+def _was_told(detection: Detection, incidents: Collection[Incident], zone: ZoneInfo) -> bool:
+    day, who = run_day(detection.as_of, zone), member_of(detection)
+    return any(
+        incident.told_on is not None
+        and incident.incident_class is detection.incident_class
+        and who in incident.members
+        and incident.opened_on <= day <= incident.last_breach_on
+        for incident in incidents
+    )

@@ -1,0 +1,133 @@
+"""A detection in words and figures: its value with an interval, against what, and how sure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from zoneinfo import ZoneInfo
+
+from hindsight.domain.records import Detection, Snapshot
+from hindsight.domain.values import ALL, UNVERSIONED, IncidentClass, Maturity
+from hindsight.incidents import Case
+from hindsight.message.document import Fact
+from hindsight.wording import (
+    calendar,
+    chance,
+    clean,
+    counted,
+    figure,
+    interval,
+    judgement,
+    last_day,
+    name,
+    share,
+    shorten,
+    side,
+    window_words,
+)
+
+_REASON = 280
+
+
+class Evidence:
+    """Finds the snapshot behind a detection, for its standard error and maturity, and words both."""
+
+    def __init__(self, snapshots: Iterable[Snapshot], zone: ZoneInfo) -> None:
+        self._zone = zone
+        self._snapshots = {
+            (s.version, s.segment, s.window_start, s.window_end, s.horizon, s.metric): s for s in snapshots
+        }
+
+    def short(self, detection: Detection) -> str:
+        """What is wrong, in half a sentence."""
+        return judgement(detection, self._error(detection))
+
+    def lead(self, detection: Detection) -> str:
+        """What is wrong, with its interval where one is known and what was expected."""
+        error, observed = self._error(detection), detection.observed
+        said = judgement(detection, error)
+        if side(detection) is None and observed is not None:  # the sentence is of a slope, say
+            said += f"; the value is {figure(observed, error)}"
+        if error and observed is not None:
+            said += f" ({interval(observed, error, as_share=detection.metric == 'coverage')})"
+        return said + self._expected(detection, error)
+
+    def member(self, detection: Detection) -> str:
+        """One line of a list of members."""
+        return f"{self.short(detection)} [{name(detection.detector)}]"
+
+    def facts(self, case: Case, happened: str) -> tuple[Fact, ...]:
+        """What to know of an open incident's worst member."""
+        incident, worst = case.incident, case.evidence[0]
+        version = "all versions" if worst.version in (UNVERSIONED, ALL) else name(worst.version)
+        segment = "all rows" if worst.segment == ALL else name(worst.segment)
+        still = f"{len(incident.breaching):,} of {len(incident.members):,} still breach"
+        found = [
+            Fact("Today", happened),
+            Fact("Since", f"{calendar(incident.since)}; opened on {calendar(incident.opened_on)}"),
+            Fact("Window", self.window(worst)),
+            Fact("How sure", self.sure(worst)),
+            Fact("Where", f"version {version}; {segment}"),
+            Fact("Members", still if len(incident.members) > 1 else ""),
+            Fact("Rule", f"{name(worst.detector)} ({worst.severity})"),
+            Fact("Detector says", shorten(clean(worst.reason), _REASON)),
+        ]
+        return tuple(fact for fact in found if fact.value)
+
+    def of_the_past(self, case: Case) -> tuple[Fact, ...]:
+        """What to remember of a resolved incident."""
+        incident, worst = case.incident, case.evidence[0]
+        return (
+            Fact("Was", f"{self.short(worst)} ({self.window(worst)})"),
+            Fact("Since", f"{calendar(incident.since)}; opened on {calendar(incident.opened_on)}"),
+            Fact("Last breach", calendar(incident.last_breach_on)),
+            Fact("Members", f"{len(incident.members):,}"),
+        )
+
+    def sure(self, detection: Detection) -> str:
+        """How much truth the judgement rests on, how old it is, and how likely chance alone would do this."""
+        said = [f"n = {detection.n:,}"]
+        if detection.coverage is not None and detection.incident_class is not IncidentClass.LABEL_HEALTH:
+            said.append(f"{share(detection.coverage)} labelled")
+        said.append(self.age(detection))
+        if (snapshot := self._snapshot(detection)) and snapshot.maturity is not Maturity.MATURE:
+            said.append(f"{snapshot.maturity}: less truth than the monitor asks for")
+        if detection.p_value is not None:
+            said.append(chance(detection.p_value))
+        return ", ".join(said)
+
+    def age(self, detection: Detection) -> str:
+        """How old the labels were."""
+        days = detection.horizon.count
+        return f"labels {counted(days, 'day')} old" if days else "no labels needed"
+
+    def window(self, detection: Detection) -> str:
+        return window_words(detection.window, last_day(detection, self._zone))
+
+    def value(self, detection: Detection) -> str:
+        """The observed value in brackets, or nothing."""
+        if detection.observed is None:
+            return ""
+        return f" ({figure(detection.observed, self._error(detection))})"
+
+    def _expected(self, detection: Detection, error: float | None) -> str:
+        observed, expected = detection.observed, detection.expected
+        if observed is None or expected is None:
+            return ""
+        shown = share(expected) if detection.metric == "coverage" else figure(expected, error)
+        if expected == 0 or observed == expected:
+            return f"; expected {shown}"
+        off = share(abs(observed - expected) / abs(expected))
+        return f"; expected {shown}, so {off} {'lower' if observed < expected else 'higher'}"
+
+    def _snapshot(self, detection: Detection) -> Snapshot | None:
+        d = detection
+        return self._snapshots.get((d.version, d.segment, d.window_start, d.window_end, d.horizon, d.metric))
+
+    def _error(self, detection: Detection) -> float | None:
+        """The standard error of the observed value; None where that is not the snapshot's value."""
+        snapshot = self._snapshot(detection)
+        if snapshot is None or snapshot.value is None or detection.observed is None:
+            return None
+        is_same = math.isclose(snapshot.value, detection.observed, rel_tol=1e-9, abs_tol=1e-12)
+        return snapshot.standard_error if is_same else None

@@ -1,0 +1,169 @@
+"""E-mail over SMTP: text and HTML, threaded by incident, with a name that a repeat shares."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import smtplib
+import ssl
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from email.policy import SMTP
+
+from hindsight.domain.values import Severity
+from hindsight.errors import DeliveryError
+from hindsight.message import Document, html, plain
+from hindsight.notifiers.connection import Connect, ConnectionInfo
+from hindsight.wording import clean, shorten
+
+_ADDRESS = re.compile(r"[^@\s<>,;\"]+@[^@\s<>,;\"]+")
+_SUBJECT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Email:
+    """Some people's mailboxes.
+
+    `connection` is an Airflow connection of type `smtp`: host, port, login, password, and the extras
+    `from_email`, `timeout`, `disable_ssl`, `disable_tls` and `ssl_context` ("none" trusts any certificate).
+    As in Airflow, TLS from the first byte is the default; `disable_ssl` makes it STARTTLS, and
+    `disable_tls` as well makes it plain text.
+    """
+
+    connection: str
+    to: tuple[str, ...]
+    min_severity: Severity = Severity.WARNING
+
+    def __post_init__(self) -> None:
+        if not self.to:
+            raise ValueError("an email notifier needs at least one address in `to`")
+        if wrong := [address for address in self.to if not _ADDRESS.fullmatch(address)]:
+            raise ValueError(f"{wrong[0]!r} is not an e-mail address; write it as name@example.com")
+
+    def send(self, document: Document, key: str, connect: Connect) -> str | None:
+        """Send one mail to all; returns its Message-ID.
+
+        If the server refuses some recipients the others still get it; the error then names those it
+        refused, and is no reason to send again.
+        """
+        info = connect(self.connection)
+        message = self._message(document, key, self._sender(info))
+        client = self._client(info)
+        try:
+            refused = client.send_message(message)
+        except smtplib.SMTPRecipientsRefused as error:
+            codes = {code for code, _ in error.recipients.values()}
+            raise self._error(
+                f"refused every recipient ({self._who(error.recipients)})", retry=min(codes) < 500
+            ) from None
+        except smtplib.SMTPResponseException as error:
+            raise self._error(
+                f"answered {error.smtp_code} and refused the message", retry=error.smtp_code < 500
+            ) from None
+        except smtplib.SMTPServerDisconnected:
+            raise self._silence("closed the connection") from None
+        except smtplib.SMTPException as error:
+            raise self._error(f"cannot take this message ({type(error).__name__})", retry=False) from None
+        except OSError as error:
+            raise self._silence(f"fell silent ({type(error).__name__})") from None
+        finally:
+            with suppress(smtplib.SMTPException, OSError):
+                client.quit()
+            client.close()
+        if refused:
+            raise self._error(
+                f"took the message for the others but refused {self._who(refused)}", retry=False
+            )
+        return str(message["Message-ID"])
+
+    def _message(self, document: Document, key: str, sender: str) -> EmailMessage:
+        domain = sender.rpartition("@")[2].rstrip(">")
+        slug = re.sub(r"[^a-z0-9]+", "-", clean(document.monitor).lower()).strip("-") or "monitor"
+        message = EmailMessage(policy=SMTP)
+        message["Subject"] = shorten(clean(document.subject), _SUBJECT)
+        message["From"] = sender
+        message["To"] = ", ".join(self.to)
+        message["Date"] = datetime.now(UTC)
+        message["Message-ID"] = f"<hindsight.{_digest(key)}@{domain}>"
+        if document.thread:
+            # A root that need not exist: mail programs group what refers to it.
+            root = f"<hindsight.{_digest(document.thread)}@{domain}>"
+            message["In-Reply-To"] = root
+            message["References"] = root
+            message["X-Hindsight-Incident"] = clean(document.thread)
+        message["List-Id"] = f"<{slug[:60]}.hindsight.{domain}>"
+        message["Auto-Submitted"] = "auto-generated"
+        message.set_content(plain(document))
+        message.add_alternative(html(document), subtype="html")
+        return message
+
+    def _client(self, info: ConnectionInfo) -> smtplib.SMTP:
+        """A connection that is ready to take a message; whatever fails here, nothing was sent."""
+        host, timeout = info.host or "localhost", info.seconds("timeout", 30)
+        use_ssl = not info.flag("disable_ssl")
+        use_starttls = not use_ssl and not info.flag("disable_tls")
+        context = ssl.create_default_context()
+        if info.text("ssl_context") == "none":
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        client: smtplib.SMTP | None = None
+        try:
+            if use_ssl:
+                client = smtplib.SMTP_SSL(host, info.port or 465, timeout=timeout, context=context)
+            else:
+                client = smtplib.SMTP(host, info.port or (587 if use_starttls else 25), timeout=timeout)
+            if use_starttls:
+                client.starttls(context=context)
+            if info.login and info.password:
+                client.login(info.login, info.password)
+        except (smtplib.SMTPException, OSError) as error:
+            if client is not None:
+                client.close()
+            raise self._unready(error) from None
+        return client
+
+    def _unready(self, error: Exception) -> DeliveryError:
+        kind = type(error).__name__
+        match error:
+            case smtplib.SMTPAuthenticationError():
+                said = f"answered {error.smtp_code}: it does not accept the connection's login and password"
+                return self._error(said, retry=error.smtp_code < 500)
+            case smtplib.SMTPNotSupportedError():
+                return self._error(
+                    "offers no STARTTLS or no login; set the extra disable_tls or remove the login",
+                    retry=False,
+                )
+            case smtplib.SMTPResponseException():
+                return self._error(f"answered {error.smtp_code} to the greeting", retry=error.smtp_code < 500)
+            case ssl.SSLCertVerificationError():
+                return self._error("shows a certificate that is not trusted", retry=False)
+            case ssl.SSLError(reason="WRONG_VERSION_NUMBER"):
+                return self._error("does not speak TLS on this port; set the extra disable_ssl", retry=False)
+        return self._error(f"could not be reached ({kind}); nothing was sent", retry=True)
+
+    def _sender(self, info: ConnectionInfo) -> str:
+        sender = info.text("from_email") or info.login or ""
+        if not _ADDRESS.fullmatch(sender):
+            raise DeliveryError(
+                f"the connection {self.connection!r} names no sender: set its extra from_email.", retry=False
+            )
+        return sender
+
+    def _who(self, refused: dict[str, tuple[int, bytes]]) -> str:
+        return ", ".join(f"{address}: {code}" for address, (code, _) in sorted(refused.items()))
+
+    def _error(self, said: str, *, retry: bool) -> DeliveryError:
+        return DeliveryError(f"the mail server (connection {self.connection!r}) {said}.", retry=retry)
+
+    def _silence(self, said: str) -> DeliveryError:
+        return DeliveryError(
+            f"the mail server (connection {self.connection!r}) {said}: "
+            "whether the message was accepted is not known.",
+            retry=True,
+            ambiguous=True,
+        )
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -1,0 +1,72 @@
+"""Slack by an incoming webhook: an address that is the secret, bound to one channel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from http.client import HTTPException
+
+from slack_sdk.errors import SlackClientError
+from slack_sdk.webhook import WebhookClient
+
+from hindsight.domain.values import Severity
+from hindsight.errors import DeliveryError
+from hindsight.message import Document, slack_blocks, slack_text
+from hindsight.notifiers.answers import SILENT, code_of, no_answer, refusal
+from hindsight.notifiers.connection import Connect, ConnectionInfo
+
+_DEFAULT = "hooks.slack.com/services"
+
+
+@dataclass(frozen=True, slots=True)
+class SlackWebhook:
+    """The channel an incoming webhook was made for.
+
+    `connection` is an Airflow connection of type `slackwebhook`: the webhook's token, or the whole
+    address, is its password.  A webhook never learns what became of a message: no thread, no update,
+    and no way to find out whether an unanswered one arrived.  Prefer `slack` where you may have a bot.
+    """
+
+    connection: str
+    min_severity: Severity = Severity.WARNING
+
+    def send(self, document: Document, key: str, connect: Connect) -> str | None:
+        """Post the document; Slack gives a webhook's message no name, so this returns None."""
+        info = connect(self.connection)
+        who = f"the Slack webhook (connection {self.connection!r})"
+        client = WebhookClient(
+            self._address(info),
+            timeout=info.seconds("timeout", 30),
+            proxy=info.text("proxy"),
+            retry_handlers=[],
+            logger=SILENT,
+        )
+        try:
+            answer = client.send(
+                text=slack_text(document),
+                blocks=slack_blocks(document),
+                unfurl_links=False,
+                unfurl_media=False,
+            )
+        except (OSError, HTTPException, SlackClientError, ValueError) as error:
+            raise no_answer(who, error) from None
+        if answer.status_code != 200 or answer.body.lstrip().startswith("<"):
+            code, headers = code_of(answer.body.strip()), dict(answer.headers)
+            raise refusal(who, answer.status_code, code, headers, now=datetime.now(UTC))
+        return None
+
+    def _address(self, info: ConnectionInfo) -> str:
+        """The webhook's address, put together as Airflow's own Slack hook does."""
+        token = (info.password or "").strip()
+        if not token:
+            raise DeliveryError(
+                f"the connection {self.connection!r} has no password: "
+                "put the webhook's token or address there.",
+                retry=False,
+            )
+        if "://" in token:
+            return token
+        base = info.host or ""
+        if "://" not in base:
+            base = f"{info.schema or 'https'}://{base or _DEFAULT}"
+        return f"{base.rstrip('/')}/{token.lstrip('/')}"

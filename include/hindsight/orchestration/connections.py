@@ -1,0 +1,132 @@
+"""Connection ids -> what they stand for: in a task through Airflow, elsewhere from the environment."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
+
+import sqlalchemy as sa
+
+from hindsight.errors import ConnectionMissing
+from hindsight.notifiers.connection import ConnectionInfo
+from hindsight.orchestration import environment
+from hindsight.orchestration.places import project_root
+
+if TYPE_CHECKING:
+    from hindsight.embedded import EmbeddedPostgres
+
+STORE_VARIABLE: Final = "HINDSIGHT_STORE"
+STORE_CONNECTION: Final = "hindsight_store"
+
+DRIVERS: Final = {"postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg"}
+"""SQLAlchemy's name for a connection type, where it is not the type itself."""
+
+LIBPQ: Final = {
+    *("application_name", "channel_binding", "connect_timeout", "host", "hostaddr", "options", "service"),
+    *("gssencmode", "sslcert", "sslcrl", "sslkey", "sslmode", "sslrootcert", "target_session_attrs"),
+    *("keepalives", "keepalives_count", "keepalives_idle", "keepalives_interval", "tcp_user_timeout"),
+}
+"""The extras of a PostgreSQL connection that belong in its URL; the others are Airflow's own."""
+
+
+def resolve(conn_id: str) -> ConnectionInfo:
+    """The connection of this id; `ConnectionMissing`, with the cure, where nobody defined it.
+
+    Inside an Airflow task or trigger Airflow is asked, with its secrets backends and its database; anywhere
+    else `AIRFLOW_CONN_<ID>` alone counts, and Airflow is not even imported.
+    """
+    return from_airflow(conn_id) if inside_airflow() else environment.resolve(conn_id)
+
+
+def inside_airflow() -> bool:
+    """Whether this process runs a task or a trigger, by the sign that Airflow itself goes by."""
+    runner = sys.modules.get("airflow.sdk.execution_time.task_runner")
+    return getattr(runner, "SUPERVISOR_COMMS", None) is not None
+
+
+def from_airflow(conn_id: str) -> ConnectionInfo:
+    """The connection as Airflow knows it; Airflow also hides its secrets in the logs from here on."""
+    from airflow.sdk import BaseHook
+    from airflow.sdk.exceptions import AirflowNotFoundException
+
+    try:
+        found = BaseHook.get_connection(conn_id)
+    except AirflowNotFoundException:
+        raise ConnectionMissing(
+            f"Connection {conn_id!r} is not defined: add it in Airflow under Admin > Connections, or set the "
+            f"environment variable {environment.variable(conn_id)}."
+        ) from None
+    return ConnectionInfo(
+        conn_type=found.conn_type or "",
+        host=found.host,
+        port=found.port,
+        login=found.login,
+        password=found.password,
+        schema=found.schema,
+        extra=found.extra_dejson,
+    )
+
+
+def database_url(conn_id: str) -> sa.URL:
+    """The SQLAlchemy URL of a connection to a database."""
+    return url_of(resolve(conn_id), project_root())
+
+
+def url_of(connection: ConnectionInfo, root: Path) -> sa.URL:
+    """A connection as a SQLAlchemy URL.
+
+    A SQLite file is opened for reading only; `root` anchors its relative path.  A type that is not in
+    `DRIVERS` is taken to be SQLAlchemy's own name, unless the extra `sqlalchemy_scheme` gives another.
+
+    >>> info = ConnectionInfo("postgres", "db", 5432, "reader", "secret", "serving", {"sslmode": "require"})
+    >>> url_of(info, Path())
+    postgresql+psycopg://reader:***@db:5432/serving?sslmode=require
+    """
+    if connection.conn_type == "sqlite":
+        path = root / "/".join(part for part in (connection.host, connection.schema) if part)
+        return sa.URL.create(
+            "sqlite", database=f"file:{quote(str(path))}", query={"mode": "ro", "uri": "true"}
+        )
+    driver = DRIVERS.get(connection.conn_type)
+    of_the_url = {key: str(value) for key, value in connection.extra.items() if driver and key in LIBPQ}
+    return sa.URL.create(
+        connection.text("sqlalchemy_scheme") or driver or connection.conn_type,
+        username=connection.login,
+        password=connection.password,
+        host=connection.host,
+        port=connection.port,
+        database=connection.schema,
+        query=of_the_url,
+    )
+
+
+def store_url() -> str | sa.URL:
+    """Where Hindsight writes: `HINDSIGHT_STORE`, else connection `hindsight_store`, else the embedded server.
+
+    The embedded server lies in `.hindsight/` of the project; it is started where it does not run.
+    """
+    named = os.environ.get(STORE_VARIABLE)
+    if named:
+        return named
+    try:
+        return database_url(STORE_CONNECTION)
+    except ConnectionMissing:
+        if environment.defined(STORE_CONNECTION):
+            raise  # defined but broken: to write somewhere else in silence would be worse
+    return embedded_server(project_root() / ".hindsight").ensure_database("hindsight")
+
+
+@cache
+def embedded_server(home: Path) -> EmbeddedPostgres:
+    """The embedded server of this folder, in use until this process ends."""
+    from hindsight.embedded import EmbeddedPostgres
+
+    server = EmbeddedPostgres(home)
+    server.start()
+    atexit.register(server.stop)
+    return server

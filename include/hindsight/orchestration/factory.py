@@ -1,0 +1,135 @@
+"""Monitors -> DAGs: one each, so that each has its own schedule, owner, retries, grid and backfills."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Any, Final
+
+from airflow.sdk import DAG, Param
+
+from hindsight.config import Loaded, load, load_all
+from hindsight.domain.spec import MonitorSpec
+from hindsight.domain.values import Notify
+from hindsight.errors import ConfigError
+from hindsight.orchestration.describe import error_page, monitor_page
+from hindsight.orchestration.places import project_root
+from hindsight.orchestration.sensor import GroundTruthSensor
+from hindsight.orchestration.steps import ConfigErrorStep, NotifyStep, PipelineStep
+from hindsight.orchestration.timetable import LocalDayTimetable
+
+PREFIX: Final = "monitor__"
+TAG: Final = "hindsight"
+TAG_LENGTH: Final = 100
+"""What Airflow takes."""
+
+LAST_DAY: Final = "HINDSIGHT_LAST_DAY"
+"""Names the last day that any monitor is run for, where the logs end (the demo's are of 2013)."""
+
+
+def monitors(folder: Path, only: str | None = None) -> list[Loaded]:
+    """The monitors of a folder; with `only`, a DAG's id, just the one that makes that DAG.
+
+    Every task parses the DAG file anew, so then a single file is read, not all of them.
+    """
+    if only is None:
+        return load_all(folder)
+    name = only.removeprefix(PREFIX)
+    says_so = re.compile(rf"^monitor\s*:\s*['\"]?{re.escape(name)}\b", re.MULTILINE)
+    files = [
+        path
+        for path in sorted(folder.glob("[!._]*.y*ml"))
+        if says_so.search(path.read_text("utf-8", "replace"))
+    ]
+    if len(files) == 1:
+        try:
+            spec = load(files[0])
+        except ConfigError:
+            pass  # its report may need the other files, so read them all
+        else:
+            if spec.monitor == name:
+                return [Loaded(files[0], name, spec, None)]
+    return [loaded for loaded in load_all(folder) if loaded.name == name]
+
+
+def build(loaded: Loaded) -> DAG:
+    """The DAG of a file, sound or not."""
+    return build_broken_dag(loaded) if loaded.spec is None else build_dag(loaded.spec, loaded.path)
+
+
+def build_dag(spec: MonitorSpec, path: Path) -> DAG:
+    """The six tasks of a monitor; whether it starts paused is left to Airflow's configuration."""
+    with DAG(
+        dag_id=PREFIX + spec.monitor,
+        description=spec.description or f"Watches {spec.monitor}",
+        schedule=LocalDayTimetable(spec.timezone, f"{spec.schedule:%H:%M}", os.environ.get(LAST_DAY)),
+        catchup=False,
+        max_active_runs=spec.airflow.max_active_runs,
+        default_args={
+            "owner": spec.owner,
+            "pool": spec.airflow.pool,
+            "retries": spec.airflow.retries,
+            "retry_delay": spec.airflow.retry_delay,
+            "retry_exponential_backoff": 2,
+            "max_retry_delay": 60 * spec.airflow.retry_delay,
+        },
+        params=parameters(),
+        tags={TAG, spec.task.value, *(tag[:TAG_LENGTH] for tag in spec.tags)},
+        doc_md=monitor_page(spec, shown(path)),
+    ) as dag:
+        (
+            PipelineStep(task_id="extract_predictions", spec=spec)
+            >> GroundTruthSensor(task_id="wait_for_ground_truth", spec=spec, path=shown(path))
+            >> PipelineStep(task_id="join_ground_truth", spec=spec)
+            >> PipelineStep(task_id="compute_snapshots", spec=spec)
+            >> PipelineStep(task_id="detect_degradation", spec=spec)
+            >> NotifyStep(task_id="notify", spec=spec)
+        )
+    return dag
+
+
+def build_broken_dag(loaded: Loaded) -> DAG:
+    """A DAG in the place of a monitor whose file is wrong: its daily run fails with the report.
+
+    It keeps the monitor's id and so its history, and it is scheduled, for a monitor that silently does
+    not run would look like one that finds nothing.
+    """
+    report = str(loaded.error)
+    with DAG(
+        dag_id=PREFIX + loaded.name,
+        description=f"{loaded.path.name} has errors, so this monitor does not run",
+        schedule=LocalDayTimetable("UTC", "00:00"),
+        catchup=False,
+        max_active_runs=1,
+        tags={TAG, "config-error"},
+        doc_md=error_page(report, shown(loaded.path)),
+    ) as dag:
+        ConfigErrorStep(task_id="config_error", report=report, retries=0)
+    return dag
+
+
+def parameters() -> dict[str, Param]:
+    """What the trigger form asks for; all may stay empty."""
+    return {
+        "start": _day("Start", "First local day of a window run; leave empty for a run of one day."),
+        "end": _day("End", "Last local day of a window run, included."),
+        "notify": Param(
+            None,
+            title="Notify",
+            description="What the run may tell: nothing, a summary of all its days, or each day as if live. "
+            "Empty: live for one day, none for a window or a backfill.",
+            type=["null", "string"],
+            enum=[None, *(mode.value for mode in Notify)],
+        ),
+    }
+
+
+def _day(title: str, description: str) -> Any:
+    return Param(None, title=title, description=description, type=["null", "string"], format="date")
+
+
+def shown(path: Path) -> str:
+    """A file's name from the project's folder on, the same on every machine that runs the project."""
+    root = project_root()
+    return str(path.relative_to(root) if path.is_relative_to(root) else path)

@@ -1,0 +1,36 @@
+"""The `Runtime` that the pipeline is handed: inside Airflow, or on the command line."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import sqlalchemy as sa
+
+from hindsight.orchestration import connections, environment
+from hindsight.orchestration.places import project_root
+from hindsight.pipeline.runtime import Runtime
+from hindsight.store import Store
+
+
+def airflow_runtime() -> Runtime:
+    """For a task or a trigger: connection ids are Airflow's."""
+    return Runtime(
+        _store(connections.store_url()), connections.database_url, connections.resolve, project_root()
+    )
+
+
+def command_line_runtime() -> Runtime:
+    """For a command: connection ids are the variables `AIRFLOW_CONN_*`; Airflow is not even imported."""
+    root = project_root()
+    return Runtime(
+        _store(connections.store_url()),
+        lambda conn_id: connections.url_of(environment.resolve(conn_id), root),
+        environment.resolve,
+        root,
+    )
+
+
+@cache
+def _store(url: str | sa.URL) -> Store:
+    """One pool of connections per process and store, however often a trigger asks."""
+    return Store(url)

@@ -1,0 +1,51 @@
+"""One function per task of the DAG, and all of them in a row: the daily run, the backfill and the command line share them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from hindsight.domain.spec import MonitorSpec
+from hindsight.domain.values import Notify
+from hindsight.pipeline.detect import detect_degradation
+from hindsight.pipeline.extract import extract_predictions
+from hindsight.pipeline.join import join_ground_truth
+from hindsight.pipeline.notify import notify
+from hindsight.pipeline.readiness import Readiness, readiness
+from hindsight.pipeline.runtime import Runtime
+from hindsight.pipeline.snapshots import compute_snapshots
+from hindsight.windows import DayRange
+
+STEPS: Final = ("extract_predictions", "join_ground_truth", "compute_snapshots", "detect_degradation", "notify")
+"""The tasks that compute, in order."""
+
+
+def run_days(
+    spec: MonitorSpec,
+    days: DayRange,
+    runtime: Runtime,
+    mode: Notify = Notify.NONE,
+    step: Callable[[str], None] = lambda name: None,
+) -> dict[str, dict[str, Any]]:
+    """Run every step for these days in one pass; `step` is told the name of each as it begins."""
+    done: dict[str, dict[str, Any]] = {}
+    for name, task in zip(STEPS, (extract_predictions, join_ground_truth, compute_snapshots, detect_degradation), strict=False):
+        step(name)
+        done[name] = task(spec, days, runtime)
+    step("notify")
+    done["notify"] = notify(spec, days, runtime, mode)
+    return done
+
+
+__all__ = [
+    "STEPS",
+    "Readiness",
+    "Runtime",
+    "compute_snapshots",
+    "detect_degradation",
+    "extract_predictions",
+    "join_ground_truth",
+    "notify",
+    "readiness",
+    "run_days",
+]

@@ -1,0 +1,254 @@
+"""Fifth task: let every detector judge every touched window."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from hindsight.detectors.base import BaseDetector, Point, Series
+from hindsight.domain.records import Detection, Snapshot
+from hindsight.domain.spec import MonitorSpec
+from hindsight.domain.values import ALL, Horizon, Maturity, Span, Status
+from hindsight.metrics import METRICS
+from hindsight.metrics.estimate import estimate
+from hindsight.metrics.expectation import Baseline, expected
+from hindsight.pipeline.plan import computed, reference_days, reference_pairs, touched, zone
+from hindsight.pipeline.present import local_day, present_pairs
+from hindsight.pipeline.runtime import Runtime
+from hindsight.pipeline.snapshots import History, finite, history
+from hindsight.statistics import BinaryStatistics
+from hindsight.windows import DayRange, Pair, as_of, days_of, midnight
+
+
+def detect_degradation(spec: MonitorSpec, days: DayRange, runtime: Runtime) -> dict[str, Any]:
+    """Replace the detections of every stored window that holds a pair computed for these days.
+
+    A detector judges at the horizon it names and again at every later one, each time against the
+    reference at that same age.
+    """
+    verdicts: dict[str, int] = {}
+    with runtime.store.transaction(spec.monitor) as connection:
+        present = present_pairs(connection, runtime.store, spec)
+        for detector in spec.detectors:
+            judged = {
+                Pair(found.horizon, local_day(spec, found.window_end) - timedelta(days=1))
+                for found in runtime.store.detections(connection, spec.monitor, detector=detector.name)
+            }
+            pairs = computed(spec, days, reference_pairs(spec, days) & judged)
+            ends = {
+                horizon: found
+                for horizon, found in touched(pairs, present, detector.window).items()
+                if horizon in horizons_of(spec, detector)
+            }
+            rows = [row for horizon, found in ends.items() for row in judge(spec, detector, horizon, found, connection, runtime)]
+            partitions = [
+                (detector.name, midnight(days_of(end, detector.window).start, zone(spec)), horizon)
+                for horizon, found in ends.items()
+                for end in found
+            ]
+            runtime.store.replace_detections(connection, spec.monitor, partitions, rows)
+            for row in rows:
+                verdicts[row.verdict] = verdicts.get(row.verdict, 0) + 1
+    return {"detections": sum(verdicts.values()), **{str(verdict): count for verdict, count in sorted(verdicts.items())}}
+
+
+def horizons_of(spec: MonitorSpec, detector: BaseDetector) -> tuple[Horizon, ...]:
+    """Where a detector judges: at its own horizon, and with labels at every later one."""
+    if not METRICS[detector.metric].labelled:
+        return (detector.at,)
+    return tuple(horizon for horizon in spec.horizons if horizon >= detector.at)
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The reference of one version at one horizon: its own value, and what it makes us expect of scores."""
+
+    point: Point
+    baseline: Baseline | None
+
+
+def judge(
+    spec: MonitorSpec,
+    detector: BaseDetector,
+    horizon: Horizon,
+    ends: Sequence[date],
+    connection: sa.Connection,
+    runtime: Runtime,
+) -> Iterator[Detection]:
+    """The detections of one detector at one horizon for the windows that end on these days."""
+    stored = SnapshotIndex(spec, detector, horizon, ends, connection, runtime)
+    references = references_of(spec, detector, horizon, connection, runtime) if detector.needs_reference else {}
+    known: History | None = None
+    if detector.adjusts:
+        known = history(spec, DayRange(days_of(ends[0], detector.window).start, ends[-1]), horizon, connection, runtime, [ALL])
+    for end in ends:
+        window = days_of(end, detector.window)
+        for version in stored.versions(window.start):
+            latest = stored.point(version, detector.window, end)
+            if latest is None:
+                continue
+            days = tuple(found for day in window if (found := stored.point(version, Span(1), day)) is not None)
+            reference = references.get(version)
+            excuse = no_reference(spec, detector, window, reference)
+            series = Series(
+                metric=METRICS[detector.metric],
+                latest=latest,
+                days=days,
+                reference=None if excuse or reference is None else reference.point,
+                fixed=spec.reference.values.get(detector.metric),
+                no_reference=excuse,
+            )
+            if detector.adjusts and known is not None and not excuse and reference is not None and latest.usable:
+                series = adjusted(detector, series, known, version, reference)
+            yield detection(spec, detector, horizon, end, version, series)
+
+
+class SnapshotIndex:
+    """The stored snapshots that a detector's series are made of."""
+
+    def __init__(
+        self,
+        spec: MonitorSpec,
+        detector: BaseDetector,
+        horizon: Horizon,
+        ends: Sequence[date],
+        connection: sa.Connection,
+        runtime: Runtime,
+    ) -> None:
+        self._spec = spec
+        first = midnight(days_of(ends[0], detector.window).start, zone(spec))
+        after = midnight(ends[-1] + timedelta(days=1), zone(spec))
+        self._rows: dict[tuple[str, Span, date], Snapshot] = {}
+        self._versions: dict[date, list[str]] = {}
+        for span in {Span(1), detector.window}:
+            for row in runtime.store.snapshots(
+                connection,
+                spec.monitor,
+                metric=detector.metric,
+                horizon=horizon,
+                window=span,
+                segment=ALL,
+                start=first,
+                end=after,
+            ):
+                start = local_day(spec, row.window_start)
+                self._rows[row.version, span, start + timedelta(days=span.count - 1)] = row
+                if span == detector.window:
+                    self._versions.setdefault(start, []).append(row.version)
+
+    def versions(self, start: date) -> list[str]:
+        """The versions that have the window that begins on this day."""
+        return sorted(self._versions.get(start, ()))
+
+    def point(self, version: str, span: Span, end: date) -> Point | None:
+        """One window as a detector sees it."""
+        row = self._rows.get((version, span, end))
+        return None if row is None else point_of(row, days_of(end, span))
+
+
+def point_of(row: Snapshot, days: DayRange) -> Point:
+    """A snapshot as a detector sees it."""
+    return Point(
+        start=days.start,
+        end=days.end,
+        value=row.value,
+        standard_error=row.standard_error,
+        n=row.n,
+        coverage=row.coverage,
+        maturity=row.maturity,
+        status=row.status,
+        reason=row.reason,
+    )
+
+
+def references_of(
+    spec: MonitorSpec, detector: BaseDetector, horizon: Horizon, connection: sa.Connection, runtime: Runtime
+) -> dict[str, Reference]:
+    """Each version's reference at a horizon: all its days pooled, at that same age."""
+    days = reference_days(spec)
+    if days is None:
+        return {}
+    known = history(spec, days, horizon, connection, runtime, [ALL])
+    metric, coverage = METRICS[detector.metric], METRICS["coverage"]
+    found = {}
+    for (version, _), statistics in known.groups.items():
+        value = estimate(metric, metric.terms(statistics), len(days))
+        share = finite(estimate(coverage, coverage.terms(statistics), len(days)).value)[0]
+        enough = not metric.labelled or (share is not None and share >= spec.maturity.min_coverage)
+        point = Point(
+            start=days.start,
+            end=days.end,
+            value=finite(value.value)[0],
+            standard_error=finite(value.standard_error)[0],
+            n=round(float(value.rows[0])),
+            coverage=share,
+            maturity=Maturity.MATURE if enough else Maturity.PROVISIONAL,
+            status=Status.OK,
+        )
+        adjusts = detector.adjusts and isinstance(statistics, BinaryStatistics)
+        found[version] = Reference(point, Baseline.of(statistics) if adjusts else None)
+    return found
+
+
+def no_reference(spec: MonitorSpec, detector: BaseDetector, window: DayRange, reference: Reference | None) -> str | None:
+    """Why a window cannot be compared with the reference, if so: the tested point is never in its own baseline."""
+    days = reference_days(spec)
+    if not detector.needs_reference or days is None:
+        return None
+    if window.start <= days.end:
+        return f"the window begins on {window.start}, not after the reference ends on {days.end}"
+    if reference is None:
+        return f"this version has no prediction in the reference, {days.start} to {days.end}"
+    if reference.point.maturity is not Maturity.MATURE:
+        return f"only {reference.point.coverage or 0.0:.0%} of the reference have a label at this age"
+    return None
+
+
+def adjusted(detector: BaseDetector, series: Series, known: History, version: str, reference: Reference) -> Series:
+    """The series with what the reference makes us expect of the scores: of the window, and of its days for a trend."""
+    statistics = known.groups.get((version, ALL))
+    baseline = reference.baseline
+    if baseline is None or not isinstance(statistics, BinaryStatistics):
+        return series
+
+    def with_expected(point: Point) -> Point:
+        first = (point.start - known.days.start).days
+        part = statistics[first : first + (point.end - point.start).days + 1]
+        return replace(point, expected=expected(series.metric, part, baseline))
+
+    days = tuple(with_expected(day) for day in series.days) if detector.judges_days else series.days
+    return replace(series, latest=with_expected(series.latest), days=days)
+
+
+def detection(
+    spec: MonitorSpec, detector: BaseDetector, horizon: Horizon, end: date, version: str, series: Series
+) -> Detection:
+    """A finding with its key."""
+    finding = detector.examine(series)
+    return Detection(
+        monitor=spec.monitor,
+        version=version,
+        segment=ALL,
+        detector=detector.name,
+        metric=detector.metric,
+        window=detector.window,
+        window_start=midnight(series.latest.start, zone(spec)),
+        window_end=midnight(end + timedelta(days=1), zone(spec)),
+        as_of=as_of(end, horizon, zone(spec)),
+        horizon=horizon,
+        incident_class=detector.incident_class,
+        severity=detector.severity,
+        verdict=finding.verdict,
+        observed=finding.observed,
+        expected=finding.expected,
+        lower=finding.lower,
+        upper=finding.upper,
+        p_value=finding.p_value,
+        n=series.latest.n,
+        coverage=series.latest.coverage,
+        reason=finding.reason,
+    )

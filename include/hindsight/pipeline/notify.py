@@ -1,0 +1,158 @@
+"""Last task: fold the detections into incidents, decide what to tell, and deliver it.
+
+Decide purely, act once, record last: incidents and outbox rows are written in one transaction, and only
+what lies in the outbox is sent.  Killed between the two, the next run sends it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from hindsight.domain.records import Delivery, Notification
+from hindsight.domain.spec import MonitorSpec
+from hindsight.domain.values import Notify
+from hindsight.errors import ConnectionMissing, DeliveryError, HindsightError
+from hindsight.incidents import corrections, replay, revisions
+from hindsight.message import Link, compose, from_json, to_json
+from hindsight.notifiers import FALLBACK, channel_key
+from hindsight.pipeline.plan import zone
+from hindsight.pipeline.runtime import Runtime
+from hindsight.policy import Act, Decision, decide, lowest_audible, route, told
+from hindsight.windows import DayRange
+
+MOST_ATTEMPTS: Final = 8
+FIRST_PAUSE: Final = timedelta(minutes=1)
+
+LOGGER = logging.getLogger(__name__)
+
+
+def notify(
+    spec: MonitorSpec, days: DayRange, runtime: Runtime, mode: Notify, links: Sequence[Link] = ()
+) -> dict[str, Any]:
+    """Bring the monitor's incidents up to date, enqueue what these days tell, and deliver what is pending.
+
+    Raises HindsightError after every notifier was tried if a message could not be delivered.
+    """
+    with runtime.store.transaction(spec.monitor) as connection:
+        reasons = enqueue(spec, days, runtime, mode, links, connection)
+    return {"mode": str(mode), "decisions": reasons, **deliver(spec, runtime)}
+
+
+def enqueue(
+    spec: MonitorSpec,
+    days: DayRange,
+    runtime: Runtime,
+    mode: Notify,
+    links: Sequence[Link],
+    connection: sa.Connection,
+) -> list[str]:
+    """Write incidents and outbox rows; returns the reason of each decision, also of those to stay silent."""
+    store, at = runtime.store, {detector.name: detector.at for detector in spec.detectors}
+    detections, stored = store.detections(connection, spec.monitor), store.incidents(connection, spec.monitor)
+    history = replay(detections, stored, zone(spec), at=at)
+    decisions = decide(
+        mode,
+        days,
+        history,
+        revisions=revisions(detections, history.incidents, zone(spec), at=at),
+        corrections=corrections(stored, history.incidents),
+        audible=lowest_audible(spec.notify),
+    )
+    incidents = history.incidents
+    for decision in decisions:
+        routes = route(decision, spec.notify, FALLBACK)
+        incidents = told(incidents, decision, routes)
+        if not routes:
+            continue
+        document = to_json(compose(decision, spec, snapshots=evidence(spec, decision, runtime, connection), links=links))
+        rows = [
+            Notification(
+                monitor=spec.monitor,
+                day=decision.day,
+                kind=decision.kind,
+                notifier=channel_key(each.notifier),
+                incidents=decision.incidents,
+                severity=decision.severity,
+                document=document,
+                state=each.state,
+                reason=each.reason,
+            )
+            for each in routes
+        ]
+        store.enqueue(connection, rows)
+    store.replace_incidents(connection, spec.monitor, incidents)
+    return [decision.reason for decision in decisions if decision.act is not Act.NOTHING]
+
+
+def evidence(spec: MonitorSpec, decision: Decision, runtime: Runtime, connection: sa.Connection) -> list[Any]:
+    """The snapshots behind a decision's detections, for their intervals."""
+    found = []
+    wanted = {
+        (d.metric, d.horizon, d.window, d.version, d.segment, d.window_start)
+        for case in decision.cases
+        for d in case.evidence
+    }
+    for metric, horizon, window, version, segment, start in sorted(wanted, key=str):
+        found += runtime.store.snapshots(
+            connection,
+            spec.monitor,
+            metric=metric,
+            horizon=horizon,
+            window=window,
+            version=version,
+            segment=segment,
+            start=start,
+            end=start + timedelta(microseconds=1),
+        )
+    return found
+
+
+def deliver(spec: MonitorSpec, runtime: Runtime) -> dict[str, Any]:
+    """Send what is pending, every notifier on its own; a failure of one holds back no other."""
+    notifiers = {channel_key(notifier): notifier for notifier in (*spec.notify, FALLBACK)}
+    counts = {"sent": 0, "logged": 0, "failed": 0}
+    failures: list[str] = []
+    with runtime.store.transaction() as connection:
+        claimed = runtime.store.claim(connection, spec.monitor)
+    for number, row in claimed:
+        outcome, error = attempt(row, notifiers, runtime)
+        counts[{Delivery.SENT: "sent", Delivery.LOGGED: "logged"}.get(outcome["state"], "failed")] += 1
+        if outcome["state"] in (Delivery.PENDING, Delivery.DEAD):
+            failures.append(f"{row.notifier.partition(':')[0]}: {error}")
+        with runtime.store.transaction() as connection:
+            runtime.store.record(connection, number, error=error, **outcome)
+    if failures:
+        raise HindsightError(f"{len(failures)} of {len(claimed)} notifications were not delivered: " + "; ".join(failures))
+    return counts
+
+
+def attempt(row: Notification, notifiers: Mapping[str, Any], runtime: Runtime) -> tuple[dict[str, Any], str | None]:
+    """Send one row: the new state of it, and what went wrong if anything did."""
+    document = from_json(row.document)
+    key = f"{row.monitor}/{row.day}/{row.kind}/{row.notifier}"
+    notifier = notifiers.get(row.notifier)
+    if notifier is None:
+        return {"state": Delivery.DEAD}, "the monitor no longer names this notifier"
+    try:
+        provider_id = notifier.send(document, key, runtime.connection)
+    except ConnectionMissing as error:
+        LOGGER.warning("%s The message goes to the log instead.", error)
+        FALLBACK.send(document, key, runtime.connection)
+        return {"state": Delivery.LOGGED}, str(error)
+    except DeliveryError as error:
+        return after(error, row.attempts, runtime.clock()), str(error)
+    state = Delivery.LOGGED if notifier is FALLBACK or row.notifier.startswith("log:") else Delivery.SENT
+    return {"state": state, "provider_id": provider_id}, None
+
+
+def after(error: DeliveryError, attempts: int, now: datetime) -> dict[str, Any]:
+    """What becomes of a row that was not delivered: tried again, ever later, or given up."""
+    if not error.retry or attempts >= MOST_ATTEMPTS:
+        return {"state": Delivery.DEAD}
+    pause = now + FIRST_PAUSE * 2 ** max(attempts - 1, 0)
+    return {"state": Delivery.PENDING, "next_attempt_at": max(error.not_before or pause, pause)}

@@ -1,0 +1,37 @@
+"""What the store already holds of a monitor, by local day."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, date, datetime
+
+import sqlalchemy as sa
+
+from hindsight.domain.records import WindowState
+from hindsight.domain.spec import MonitorSpec
+from hindsight.pipeline.plan import zone
+from hindsight.store import Store
+from hindsight.windows import Pair, midnight
+
+EVER = (datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC))
+
+
+def local_day(spec: MonitorSpec, start: datetime) -> date:
+    """The local day that begins at this instant."""
+    return start.astimezone(zone(spec)).date()
+
+
+def present_pairs(connection: sa.Connection, store: Store, spec: MonitorSpec) -> dict[Pair, str]:
+    """Every pair in the store, with the hash of the specification that made it."""
+    states = store.window_states(connection, spec.monitor, *EVER)
+    return {Pair(state.horizon, local_day(spec, state.window_start)): state.spec_hash for state in states}
+
+
+def states_of(
+    connection: sa.Connection, store: Store, spec: MonitorSpec, pairs: Iterable[Pair]
+) -> list[tuple[date, WindowState]]:
+    """The stored states of these pairs' days, each with its local day."""
+    days = [pair.day for pair in pairs]
+    first, last = midnight(min(days), zone(spec)), midnight(max(days), zone(spec))
+    states = store.window_states(connection, spec.monitor, first, last.replace(year=last.year + 1))
+    return [(local_day(spec, state.window_start), state) for state in states]

@@ -1,0 +1,29 @@
+"""What the pipeline is handed: it looks up nothing by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from hindsight.notifiers.connection import ConnectionInfo
+from hindsight.store import Store
+
+
+def now() -> datetime:
+    """The wall clock."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """The store, ways to resolve connection ids, a clock, and the folder that relative file names start from."""
+
+    store: Store
+    database_url: Callable[[str], sa.URL]
+    connection: Callable[[str], ConnectionInfo]
+    root: Path
+    clock: Callable[[], datetime] = now

@@ -1,0 +1,239 @@
+"""Fourth task: read every metric of every touched window from the stored statistics."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any, Self
+
+import numpy as np
+import sqlalchemy as sa
+
+from hindsight.domain.records import Snapshot, StatisticRow
+from hindsight.domain.spec import MonitorSpec
+from hindsight.domain.values import ALL, NO_LABELS, UNVERSIONED, Horizon, Maturity, Span, Status
+from hindsight.metrics import ALWAYS, METRICS, Metric
+from hindsight.metrics.estimate import estimate
+from hindsight.pipeline.plan import computed, reference_pairs, touched, zone
+from hindsight.pipeline.present import local_day, present_pairs
+from hindsight.pipeline.runtime import Runtime
+from hindsight.statistics import STATISTICS, Statistics
+from hindsight.statistics.base import Array
+from hindsight.windows import DayRange, Pair, as_of, days_of, midnight
+
+
+def compute_snapshots(spec: MonitorSpec, days: DayRange, runtime: Runtime) -> dict[str, Any]:
+    """Replace the snapshots of every stored window that holds a pair computed for these days."""
+    count = 0
+    with runtime.store.transaction(spec.monitor) as connection:
+        present = present_pairs(connection, runtime.store, spec)
+        pairs = computed(spec, days, snapped(connection, spec, days, runtime))
+        ends = {span: touched(pairs, present, span) for span in spec.spans}
+        longest = spec.spans[-1]  # a window that a shorter span touches, the longest one touches too
+        for horizon, last_days in ends[longest].items():
+            for needed, part in stretches(last_days, longest):
+                known = history(spec, needed, horizon, connection, runtime)
+                for span in spec.spans:
+                    mine = [end for end in ends[span].get(horizon, ()) if part[0] <= end <= part[-1]]
+                    frames = [frame(spec, span, horizon, end, needed, present) for end in mine]
+                    rows = list(windows_of(spec, span, horizon, frames, known))
+                    partitions = [(span, each.start, horizon) for each in frames]
+                    runtime.store.replace_snapshots(connection, spec.monitor, partitions, rows)
+                    count += len(rows)
+    return {"snapshots": count, "pairs": len(pairs)}
+
+
+def snapped(connection: sa.Connection, spec: MonitorSpec, days: DayRange, runtime: Runtime) -> set[Pair]:
+    """The reference's pairs that have their snapshots already."""
+    wanted = reference_pairs(spec, days)
+    if not wanted:
+        return set()
+    found = set()
+    for metric, horizons in (("volume", {NO_LABELS}), ("coverage", {pair.horizon for pair in wanted} - {NO_LABELS})):
+        for horizon in horizons:
+            rows = runtime.store.snapshots(
+                connection, spec.monitor, metric=metric, horizon=horizon, window=Span(1), segment=ALL
+            )
+            found |= {Pair(horizon, local_day(spec, row.window_start)) for row in rows}
+    return wanted & found
+
+
+@dataclass(frozen=True)
+class History:
+    """A monitor's statistics at one horizon over consecutive days, by version and segment."""
+
+    days: DayRange
+    groups: Mapping[tuple[str, str], Statistics]
+    lived: Mapping[tuple[str, str], np.ndarray[Any, np.dtype[np.bool_]]]
+    """Whether the group has rows on each day."""
+
+
+def history(
+    spec: MonitorSpec,
+    days: DayRange,
+    horizon: Horizon,
+    connection: sa.Connection,
+    runtime: Runtime,
+    segments: Sequence[str] | None = None,
+) -> History:
+    """The stored statistics of these days at one horizon."""
+    start, end = midnight(days.start, zone(spec)), midnight(days.end + timedelta(days=1), zone(spec))
+    rows: dict[tuple[str, str], dict[date, StatisticRow]] = {}
+    found = runtime.store.statistics(connection, spec.monitor, start, end, horizons=[horizon], segments=segments)
+    for row in found:
+        rows.setdefault((row.version, row.segment), {})[local_day(spec, row.window_start)] = row
+    kind, unit = STATISTICS[spec.task], spec.ground_truth.unit
+    groups, lived = {}, {}
+    for key, by_day in sorted(rows.items()):
+        payloads = [json.loads(by_day[day].payload) if day in by_day else None for day in days]
+        groups[key] = kind.parse(payloads, unit)
+        lived[key] = np.array([day in by_day for day in days])
+    return History(days, groups, lived)
+
+
+def stretches(ends: Sequence[date], span: Span) -> Iterator[tuple[DayRange, list[date]]]:
+    """Ascending last days, cut where no window of one part reaches into the next; each with the days it needs."""
+    part: list[date] = []
+    for end in ends:
+        if part and (end - part[-1]).days > span.count:
+            yield DayRange(days_of(part[0], span).start, part[-1]), part
+            part = []
+        part.append(end)
+    if part:
+        yield DayRange(days_of(part[0], span).start, part[-1]), part
+
+
+def metrics_at(spec: MonitorSpec, horizon: Horizon) -> list[Metric]:
+    """The monitor's metrics that are kept at this horizon: those without labels at 0, the others later."""
+    named = dict.fromkeys((*ALWAYS, *spec.metrics))
+    return [METRICS[name] for name in named if METRICS[name].labelled == (horizon > NO_LABELS)]
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A window to be read: its UTC bounds, where its days begin in the history, and those never computed."""
+
+    start: datetime
+    end: datetime
+    as_of: datetime
+    at: int
+    missing: tuple[date, ...]
+
+
+def frame(
+    spec: MonitorSpec, span: Span, horizon: Horizon, end: date, known: DayRange, present: Mapping[Pair, str]
+) -> Frame:
+    """The frame of the window of this length that ends on this day."""
+    days = days_of(end, span)
+    return Frame(
+        start=midnight(days.start, zone(spec)),
+        end=midnight(end + timedelta(days=1), zone(spec)),
+        as_of=as_of(end, horizon, zone(spec)),
+        at=(days.start - known.start).days,
+        missing=tuple(day for day in days if Pair(horizon, day) not in present),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One metric of one group over the windows of a history, ready to be written; None for what is undefined."""
+
+    metric: Metric
+    value: list[float | None]
+    error: list[float | None]
+    rows: list[float]
+    bound: list[float | None]
+
+    @classmethod
+    def of(cls, metric: Metric, statistics: Statistics, span: Span) -> Self:
+        found = estimate(metric, metric.terms(statistics), span.count)
+        nothing: list[float | None] = [None] * len(found.value)
+        bound = nothing if found.bound is None else finite(found.bound)
+        return cls(metric, finite(found.value), finite(found.standard_error), found.rows.tolist(), bound)
+
+
+def windows_of(
+    spec: MonitorSpec, span: Span, horizon: Horizon, frames: Sequence[Frame], known: History
+) -> Iterator[Snapshot]:
+    """Snapshots of all groups and metrics; a window without a single row has them once, for nobody's version."""
+    alive: set[int] = set()
+    for key, statistics in known.groups.items():
+        lived = known.lived[key]
+        chosen = [i for i, each in enumerate(frames) if lived[each.at : each.at + span.count].any()]
+        alive.update(chosen)
+        yield from rows_of(spec, span, horizon, key, [(frames[i], frames[i].at) for i in chosen], statistics)
+    dead = [(each, 0) for i, each in enumerate(frames) if i not in alive]
+    nobody = STATISTICS[spec.task].zeros(span.count)
+    yield from rows_of(spec, span, horizon, (UNVERSIONED, ALL), dead, nobody)
+
+
+def rows_of(
+    spec: MonitorSpec,
+    span: Span,
+    horizon: Horizon,
+    key: tuple[str, str],
+    frames: Sequence[tuple[Frame, int]],
+    statistics: Statistics,
+) -> Iterator[Snapshot]:
+    """One group's snapshots: of each metric that is kept at this horizon, in each window."""
+    coverage = Column.of(METRICS["coverage"], statistics, span)
+    columns = [Column.of(metric, statistics, span) for metric in metrics_at(spec, horizon)]
+    for each, at in frames:
+        predictions, share = coverage.rows[at], coverage.value[at]
+        for column in columns:
+            yield snapshot(spec, span, horizon, key, each, at, column, predictions, share)
+
+
+def snapshot(
+    spec: MonitorSpec,
+    span: Span,
+    horizon: Horizon,
+    key: tuple[str, str],
+    frame: Frame,
+    at: int,
+    column: Column,
+    predictions: float,
+    share: float | None,
+) -> Snapshot:
+    """One row, with a name for every way of having no value."""
+    metric, asked = column.metric, spec.maturity.min_coverage
+    value, error = column.value[at], column.error[at]
+    status, reason, maturity = Status.OK, None, Maturity.MATURE
+    if metric.labelled and (share is None or share < asked):
+        maturity = Maturity.PROVISIONAL
+        reason = None if share is None else f"{share:.0%} of the predictions have a label, {asked:.0%} are asked for"
+    if frame.missing:
+        status, maturity, value, error = Status.UNDEFINED, Maturity.PENDING, None, None
+        reason = f"{len(frame.missing)} of {span.count} days were not computed at {horizon}, the first is {frame.missing[0]}"
+    elif predictions == 0:
+        status, reason, error = Status.EMPTY, "there is no prediction in the window", None
+        value = 0.0 if metric.name == "volume" else None
+    elif value is None:
+        status, reason, error = Status.UNDEFINED, metric.undefined, None
+    return Snapshot(
+        monitor=spec.monitor,
+        version=key[0],
+        segment=key[1],
+        window=span,
+        window_start=frame.start,
+        window_end=frame.end,
+        as_of=frame.as_of,
+        horizon=horizon,
+        metric=metric.name,
+        value=value,
+        standard_error=error,
+        n=round(column.rows[at]),
+        bound=None if value is None else column.bound[at],
+        coverage=share if metric.labelled else None,
+        maturity=maturity,
+        status=status,
+        reason=reason,
+    )
+
+
+def finite(values: Array) -> list[float | None]:
+    """Floats, with None for what is undefined."""
+    there = np.isfinite(values)
+    return [value if ok else None for value, ok in zip(values.tolist(), there.tolist(), strict=True)]

@@ -1,0 +1,334 @@
+"""Whether a run tells anybody anything, and why: decided purely, from what happened and what was told.
+
+No clock, no channel, no text: `hindsight.message` words what is decided here, a notifier carries it.
+Every decision holds its reason, also the one to stay silent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from enum import StrEnum
+from typing import Protocol
+
+from hindsight.domain.records import Delivery, Incident
+from hindsight.domain.values import Notify, Severity
+from hindsight.incidents import Case, Change, Correction, History, Revision, Transition, class_words
+from hindsight.windows import DayRange
+from hindsight.wording import calendar, counted
+
+_DONE = {
+    Change.OPENED: "opened",
+    Change.JOINED: "grew",
+    Change.ESCALATED: "became critical",
+    Change.RESOLVED: "resolved",
+}
+
+
+class Act(StrEnum):
+    """What to do: send, record that it was not sent on purpose, or nothing, for there is nothing to tell."""
+
+    SEND = "send"
+    SUPPRESS = "suppress"
+    NOTHING = "nothing"
+
+
+class Kind(StrEnum):
+    """What kind of message: one of the day, or one of a whole range of days."""
+
+    DAILY = "daily"
+    SUMMARY = "summary"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a run tells about some days, and why.
+
+    `cases` are the incidents it names, as they stood at the end of the last day, gravest first;
+    `also_open` are those people know already.  Revisions and corrections are quiet notes.
+    """
+
+    act: Act
+    kind: Kind
+    days: DayRange
+    reason: str
+    cases: tuple[Case, ...] = ()
+    transitions: tuple[Transition, ...] = ()
+    also_open: tuple[Case, ...] = ()
+    revisions: tuple[Revision, ...] = ()
+    corrections: tuple[Correction, ...] = ()
+
+    @property
+    def day(self) -> date:
+        """The day under which the message is filed."""
+        return self.days.end
+
+    @property
+    def incidents(self) -> tuple[str, ...]:
+        return tuple(case.incident.id for case in self.cases)
+
+    @property
+    def severity(self) -> Severity:
+        """That of the gravest incident it names; a message that names none is a warning at most."""
+        return _gravest(case.incident.severity for case in self.cases)
+
+
+class Notifier(Protocol):
+    """What a decision asks of a notifier: from which severity on it wants to hear."""
+
+    @property
+    def min_severity(self) -> Severity: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """What becomes of a decision at one notifier: PENDING or SUPPRESSED, and why."""
+
+    notifier: Notifier
+    state: Delivery
+    reason: str
+
+
+def decide(
+    mode: Notify,
+    days: DayRange,
+    history: History,
+    *,
+    revisions: Collection[Revision] = (),
+    corrections: Collection[Correction] = (),
+    audible: Severity = Severity.WARNING,
+) -> tuple[Decision, ...]:
+    """What a run over these days tells.
+
+    LIVE makes one decision a day.  A message goes out if something happened to an incident on that
+    day, if one is open of which nobody was told (it was found in silence: told once, by the first
+    live run), or if people were told what is no longer so.  SUMMARY always makes one message for all
+    days.  NONE sends nothing, and makes a decision to record only where LIVE would have told something.
+
+    `audible` is the lowest severity that any notifier passes on: an incident below it counts as untold,
+    and is not brought up again every day.  Revisions never send a message by themselves: those
+    since something last happened ride along, so pass all there are.
+    """
+    decisions: tuple[Decision, ...]
+    if mode is Notify.SUMMARY:
+        decisions = (_summary(days, history, revisions, corrections),)
+    else:
+        decisions = _live(days, history, revisions, corrections, audible)
+        if mode is Notify.NONE:
+            decisions = _silent(days, decisions)
+    ended = tuple(i for i in history.incidents if i.resolved_on is not None and i.resolved_on > days.end)
+    return tuple(_with_hindsight(decision, ended) for decision in decisions)
+
+
+def route(decision: Decision, notifiers: Sequence[Notifier], fallback: Notifier) -> tuple[Route, ...]:
+    """Each notifier's part in a decision; `fallback` serves a monitor that names none."""
+    if decision.act is Act.NOTHING:
+        return ()
+    return tuple(_route(decision, notifier) for notifier in notifiers or (fallback,))
+
+
+def lowest_audible(notifiers: Iterable[Notifier]) -> Severity:
+    """The lowest severity that any of these notifiers passes on."""
+    return min(
+        (notifier.min_severity for notifier in notifiers), key=lambda s: s.rank, default=Severity.WARNING
+    )
+
+
+def told(
+    incidents: Iterable[Incident], decision: Decision, routes: Collection[Route]
+) -> tuple[Incident, ...]:
+    """The incidents, marked as told where the decision names them and any notifier is to pass it on."""
+    heard = any(each.state is Delivery.PENDING for each in routes)
+    return tuple(
+        replace(incident, told_on=decision.day)
+        if heard and incident.told_on is None and incident.id in decision.incidents
+        else incident
+        for incident in incidents
+    )
+
+
+def _live(
+    days: DayRange,
+    history: History,
+    revisions: Collection[Revision],
+    corrections: Collection[Correction],
+    audible: Severity,
+) -> tuple[Decision, ...]:
+    known = {i.id: i.told_on for i in history.incidents if i.told_on is not None}
+    ends = {t.incident_id for t in history.transitions if t.day in days and t.change is Change.RESOLVED}
+    decisions = []
+    for day in days:
+        last = day == days.end
+        decision = _live_day(
+            day,
+            history,
+            known,
+            revisions,
+            tuple(c for c in corrections if last and c.incident_id not in ends),
+            audible,
+        )
+        if decision.act is Act.SEND and decision.severity.rank >= audible.rank:
+            known |= {each: day for each in decision.incidents if each not in known}
+        decisions.append(decision)
+    return tuple(decisions)
+
+
+def _live_day(
+    day: date,
+    history: History,
+    known: dict[str, date],
+    revisions: Collection[Revision],
+    corrections: tuple[Correction, ...],
+    audible: Severity,
+) -> Decision:
+    cases = history.as_of(day)
+    before = max((t.day for t in history.transitions if t.day < day), default=date.min)
+    revised = tuple(revision for revision in revisions if before < revision.day <= day)
+    news = tuple(t for t in history.on(day) if _is_news(t, known.get(t.incident_id)))
+    found = [
+        case.incident
+        for case in cases
+        if case.incident.is_open
+        and known.get(case.incident.id, day) == day
+        and case.incident.opened_on < day
+        and case.incident.severity.rank >= audible.rank
+    ]
+    named = {t.incident_id for t in news} | {i.id for i in found} | {c.incident_id for c in corrections}
+    reasons = [f"{counted(len(changed), 'incident')} {_DONE[change]}" for change, changed in _by_change(news)]
+    if found:
+        reasons.append(
+            f"{counted(len(found), 'incident')} found in silence, still open and told for the first time"
+        )
+    if corrections:
+        reasons.append(f"{counted(len(corrections), 'earlier message')} corrected")
+    act = Act.SEND if reasons else Act.NOTHING
+    return Decision(
+        act=act,
+        kind=Kind.DAILY,
+        days=DayRange(day, day),
+        reason="; ".join(reasons) or _why_nothing(day, history, revised),
+        cases=_gravest_first(case for case in cases if case.incident.id in named),
+        transitions=news,
+        also_open=_gravest_first(c for c in cases if c.incident.is_open and c.incident.id not in named),
+        revisions=revised,
+        corrections=corrections,
+    )
+
+
+def _with_hindsight(decision: Decision, ended: Collection[Incident]) -> Decision:
+    """The decision, saying of what it names as open where later days, computed before, show the end."""
+    later = tuple(
+        Correction(
+            i.id,
+            f"days computed before this one show that the {class_words(i.incident_class)} incident of "
+            f"{calendar(i.opened_on)} ended on {calendar(i.resolved_on)}",
+        )
+        for i in ended
+        if i.id in decision.incidents and i.resolved_on is not None
+    )
+    return replace(decision, corrections=decision.corrections + later) if later else decision
+
+
+def _is_news(transition: Transition, told_on: date | None) -> bool:
+    """Whether a transition is still to be told, of an incident first told on `told_on` or never.
+
+    What the day itself told is news again when the day is run again: the same run decides the same, and
+    the outbox holds it once already.  The end of what nobody was told is no news.
+    """
+    match transition.change:
+        case Change.RESOLVED:
+            return told_on is not None
+        case Change.OPENED:
+            return told_on in (None, transition.day)
+        case Change.JOINED | Change.ESCALATED:
+            return told_on is None or told_on <= transition.day
+
+
+def _why_nothing(day: date, history: History, revisions: Collection[Revision]) -> str:
+    happened = history.on(day)
+    if happened and all(t.change is Change.RESOLVED for t in happened):
+        return f"{counted(len(happened), 'incident')} resolved of which nobody had been told"
+    if happened:
+        return "what happened on this day was told already"
+    if revisions:
+        revised = counted(len(revisions), "verdict")
+        return f"nothing happened to an incident; {revised} revised, which alone sends no message"
+    return "nothing happened to an incident"
+
+
+def _summary(
+    days: DayRange, history: History, revisions: Collection[Revision], corrections: Collection[Correction]
+) -> Decision:
+    cases = _gravest_first(
+        case
+        for case in history.as_of(days.end)
+        if case.incident.is_open or (case.incident.resolved_on or date.min) >= days.start
+    )
+    found = counted(len(cases), "incident")
+    return Decision(
+        act=Act.SEND,
+        kind=Kind.SUMMARY,
+        days=days,
+        reason=f"one summary was asked for: {counted(len(days), 'day')} computed, {found}",
+        cases=cases,
+        transitions=tuple(t for t in history.transitions if t.day in days),
+        revisions=tuple(revision for revision in revisions if revision.day in days),
+        corrections=tuple(corrections),
+    )
+
+
+def _silent(days: DayRange, live: Iterable[Decision]) -> tuple[Decision, ...]:
+    """One record of what these days would have told, if anything."""
+    kept = [decision for decision in live if decision.act is Act.SEND]
+    if not kept:
+        return ()
+    latest = {case.incident.id: case for decision in kept for case in decision.cases}
+    told = "; ".join(dict.fromkeys(f"{calendar(d.day)}: {d.reason}" for d in kept[:3]))
+    more = f"; and {counted(len(kept) - 3, 'more message')}" if len(kept) > 3 else ""
+    return (
+        Decision(
+            act=Act.SUPPRESS,
+            kind=Kind.DAILY if len(days) == 1 else Kind.SUMMARY,
+            days=days,
+            reason=f"the run asked for silence (notify: none); a live one would have told {told}{more}",
+            cases=_gravest_first(latest.values()),
+            transitions=tuple(t for decision in kept for t in decision.transitions),
+            corrections=tuple(c for decision in kept for c in decision.corrections),
+        ),
+    )
+
+
+def _route(decision: Decision, notifier: Notifier) -> Route:
+    if decision.act is Act.SUPPRESS:
+        return Route(notifier, Delivery.SUPPRESSED, decision.reason)
+    if decision.severity.rank < notifier.min_severity.rank:
+        reason = f"{decision.severity} is below the notifier's min_severity {notifier.min_severity}"
+        return Route(notifier, Delivery.SUPPRESSED, f"{reason} ({decision.reason})")
+    return Route(notifier, Delivery.PENDING, decision.reason)
+
+
+def _by_change(transitions: Iterable[Transition]) -> Iterable[tuple[Change, set[str]]]:
+    happened = list(transitions)
+    for change in Change:
+        if changed := {t.incident_id for t in happened if t.change is change}:
+            yield change, changed
+
+
+def _gravest(severities: Iterable[Severity]) -> Severity:
+    return max(severities, key=lambda severity: severity.rank, default=Severity.WARNING)
+
+
+def _gravest_first(cases: Iterable[Case]) -> tuple[Case, ...]:
+    """Open before resolved, then by severity, then the longest-standing."""
+    return tuple(
+        sorted(
+            cases,
+            key=lambda case: (
+                not case.incident.is_open,
+                -case.incident.severity.rank,
+                case.incident.opened_on,
+                case.incident.incident_class,
+            ),
+        )
+    )

@@ -1,0 +1,20 @@
+"""Where predictions and labels lie: read only, and never more than statistics leaves.
+
+A source kind is one file with one class and one line here; the key is the YAML key that selects it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from hindsight.sources.base import Source
+from hindsight.sources.database import DatabaseSource
+from hindsight.sources.files import FileSource
+
+SOURCES: Final[Mapping[str, type[Source]]] = {
+    "connection": DatabaseSource,
+    "files": FileSource,
+}
+
+__all__ = ["SOURCES", "DatabaseSource", "FileSource", "Source"]

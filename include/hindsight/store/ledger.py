@@ -1,0 +1,31 @@
+"""Incidents as the fold left them: the whole list of a monitor, written anew each time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import sqlalchemy as sa
+
+from hindsight.domain.records import Incident
+from hindsight.errors import StoreError
+from hindsight.store.bulk import copy
+from hindsight.store.queries import select
+from hindsight.store.rows import INCIDENTS
+
+INCIDENT_ORDER = ("opened_on", "incident_class", "id", "monitor")
+
+
+def incidents(conn: sa.Connection, monitor: str | None = None) -> list[Incident]:
+    """The incidents of a monitor, or of all, oldest first."""
+    return INCIDENTS.records(conn.execute(select(INCIDENTS, monitor, INCIDENT_ORDER)))
+
+
+def replace_incidents(conn: sa.Connection, monitor: str, rows: Iterable[Incident]) -> None:
+    """Put `rows` in the place of all incidents of the monitor; of each class one may be open."""
+    rows = list(rows)
+    for row in rows:
+        if row.monitor != monitor:
+            raise StoreError(f"The incident {row.id!r} is of {row.monitor!r} and not of {monitor!r}.")
+    table = INCIDENTS.table
+    conn.execute(sa.delete(table).where(table.c.monitor == monitor))
+    copy(conn, INCIDENTS, rows)

@@ -1,0 +1,22 @@
+"""Advisory locks of the database, by name, held until the transaction ends."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+
+import sqlalchemy as sa
+
+
+def take(conn: sa.Connection, name: str) -> None:
+    """Wait until nobody else holds the lock of this name, and hold it to the end of the transaction."""
+    conn.execute(sa.select(sa.func.pg_advisory_xact_lock(number(name))))
+
+
+def number(name: str) -> int:
+    """The signed 64-bit number of a lock; the prefix keeps clear of other programs in the database.
+
+    >>> number("monitor flight_delay")
+    7055074167576774475
+    """
+    digest = blake2b(f"hindsight {name}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big", signed=True)

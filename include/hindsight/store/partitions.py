@@ -1,0 +1,149 @@
+"""What is computed of windows: states, statistics, snapshots, detections; replaced whole, never edited."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from hindsight.domain.records import Detection, Snapshot, StatisticRow, WindowState
+from hindsight.domain.values import Horizon, Span, Verdict
+from hindsight.store.bulk import replace
+from hindsight.store.queries import select
+from hindsight.store.rows import DETECTIONS, SNAPSHOTS, STATISTICS, WINDOW_STATES
+
+BY_WINDOW = ("window_start", "horizon")
+STATISTIC_ORDER = ("window_start", "horizon", "version", "segment", "monitor")
+SNAPSHOT_ORDER = ("window_start", "window", "horizon", "version", "segment", "metric", "monitor")
+DETECTION_ORDER = ("as_of", "version", "segment", "detector", "window_start", "horizon", "monitor")
+
+
+def replace_windows(
+    conn: sa.Connection, monitor: str, states: Sequence[WindowState], statistics: Iterable[StatisticRow]
+) -> None:
+    """Put states and statistics in the place of all there was of the days and horizons of `states`."""
+    partitions = {(state.window_start, state.horizon) for state in states}
+    replace(conn, WINDOW_STATES, monitor, BY_WINDOW, partitions, states)
+    replace(conn, STATISTICS, monitor, BY_WINDOW, partitions, statistics)
+
+
+def replace_states(conn: sa.Connection, monitor: str, states: Sequence[WindowState]) -> None:
+    """Put states in the place of those of the same days and horizons, and leave their statistics alone."""
+    partitions = {(state.window_start, state.horizon) for state in states}
+    replace(conn, WINDOW_STATES, monitor, BY_WINDOW, partitions, states)
+
+
+def flag_windows(conn: sa.Connection, monitor: str, states: Sequence[WindowState]) -> None:
+    """Put states in the place of those of their days and horizons, and leave the statistics as they are."""
+    partitions = {(state.window_start, state.horizon) for state in states}
+    replace(conn, WINDOW_STATES, monitor, BY_WINDOW, partitions, states)
+
+
+def window_states(
+    conn: sa.Connection,
+    monitor: str,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    horizons: Collection[Horizon] | None = None,
+) -> list[WindowState]:
+    """The states of windows that start in [start, end), by start and horizon."""
+    query = select(WINDOW_STATES, monitor, BY_WINDOW, start=start, end=end, horizon=horizons)
+    return WINDOW_STATES.records(conn.execute(query))
+
+
+def statistics(
+    conn: sa.Connection,
+    monitor: str,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    *,
+    horizons: Collection[Horizon] | None = None,
+    segments: Collection[str] | None = None,
+) -> list[StatisticRow]:
+    """The statistics of windows that start in [start, end), by start, horizon, version, segment."""
+    query = select(
+        STATISTICS, monitor, STATISTIC_ORDER, start=start, end=end, horizon=horizons, segment=segments
+    )
+    return STATISTICS.records(conn.execute(query))
+
+
+def replace_snapshots(
+    conn: sa.Connection,
+    monitor: str,
+    partitions: Collection[tuple[Span, datetime, Horizon]],
+    rows: Iterable[Snapshot],
+) -> None:
+    """Put snapshots in the place of all there was of these (window, window_start, horizon)."""
+    replace(conn, SNAPSHOTS, monitor, ("window", "window_start", "horizon"), partitions, rows)
+
+
+def snapshots(
+    conn: sa.Connection,
+    monitor: str,
+    *,
+    metric: str | Collection[str] | None = None,
+    horizon: Horizon | Collection[Horizon] | None = None,
+    window: Span | Collection[Span] | None = None,
+    version: str | Collection[str] | None = None,
+    segment: str | Collection[str] | None = None,
+    start: datetime | None = None,
+    end: datetime | None = None,
+) -> list[Snapshot]:
+    """Snapshots, by window_start, window, horizon, version, segment, metric.
+
+    Each filter is a value or a collection of them; `start` and `end` bound window_start, half-open.
+    """
+    query = select(
+        SNAPSHOTS,
+        monitor,
+        SNAPSHOT_ORDER,
+        metric=metric,
+        horizon=horizon,
+        window=window,
+        version=version,
+        segment=segment,
+        start=start,
+        end=end,
+    )
+    return SNAPSHOTS.records(conn.execute(query))
+
+
+def replace_detections(
+    conn: sa.Connection,
+    monitor: str,
+    partitions: Collection[tuple[str, datetime, Horizon]],
+    rows: Iterable[Detection],
+) -> None:
+    """Put detections in the place of all there was of these (detector, window_start, horizon)."""
+    replace(conn, DETECTIONS, monitor, ("detector", "window_start", "horizon"), partitions, rows)
+
+
+def detections(
+    conn: sa.Connection,
+    monitor: str,
+    *,
+    detector: str | Collection[str] | None = None,
+    metric: str | Collection[str] | None = None,
+    horizon: Horizon | Collection[Horizon] | None = None,
+    version: str | Collection[str] | None = None,
+    segment: str | Collection[str] | None = None,
+    verdict: Verdict | Collection[Verdict] | None = None,
+    start: datetime | None = None,
+    end: datetime | None = None,
+) -> list[Detection]:
+    """Detections, by as_of and then key; filters as for snapshots."""
+    query = select(
+        DETECTIONS,
+        monitor,
+        DETECTION_ORDER,
+        detector=detector,
+        metric=metric,
+        horizon=horizon,
+        version=version,
+        segment=segment,
+        verdict=verdict,
+        start=start,
+        end=end,
+    )
+    return DETECTIONS.records(conn.execute(query))

@@ -1,0 +1,287 @@
+"""The sensor and its trigger on real tables: labels are waited for, the past never, no run fails of it."""
+
+import asyncio
+import os
+import re
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+import sqlalchemy as sa
+from airflow.sdk import DAG
+from airflow.sdk._shared.module_loading import import_string
+from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
+from airflow.triggers.base import TriggerEvent
+
+from hindsight.config import load
+from hindsight.domain.spec import MaturityRule, MonitorSpec
+from hindsight.orchestration.factory import build_dag
+from hindsight.orchestration.runtime import command_line_runtime
+from hindsight.orchestration.sensor import GroundTruthSensor
+from hindsight.orchestration.trigger import GroundTruthLanded, deadline, look
+from hindsight.pipeline import Runtime
+
+NEW_YORK = ZoneInfo("America/New_York")
+PAST = date(2013, 12, 18)
+YESTERDAY = datetime.now(NEW_YORK).date() - timedelta(days=1)
+
+MONITOR = """
+monitor: waiting
+owner: ops
+task: binary_classification
+timezone: America/New_York
+schedule: "06:00"
+predictions: {connection: serving, table: predictions, columns: {id: id, time: at, score: score}}
+ground_truth: {connection: serving, table: labels, columns: {id: id, actual: actual, time: at}}
+maturity: {horizons: [1d], wait: 30d, min_coverage: 0.8}
+reference: {recall: 0.9}
+metrics: [recall]
+"""
+
+
+@dataclass(frozen=True)
+class World:
+    """A monitor's file and the tables that it reads."""
+
+    path: Path
+    engine: sa.Engine
+
+    @property
+    def spec(self) -> MonitorSpec:
+        return load(self.path)
+
+    def execute(self, *statements: str) -> None:
+        with self.engine.begin() as connection:
+            for statement in statements:
+                connection.execute(sa.text(statement))
+
+    def predict(self, day: date, ids: str) -> None:
+        self._insert("predictions", ids, datetime.combine(day, time(12), NEW_YORK), 0.5)
+
+    def label(self, moment: datetime, ids: str) -> None:
+        self._insert("labels", ids, moment, 1)
+
+    def _insert(self, table: str, ids: str, moment: datetime, value: float) -> None:
+        rows = [{"id": number, "at": moment, "value": value} for number in ids]
+        with self.engine.begin() as connection:
+            connection.execute(sa.text(f"insert into {table} values (:id, :at, :value)"), rows)
+
+
+TABLES = (
+    "create table predictions (id text, at timestamptz, score float)",
+    "create table labels (id text, at timestamptz, actual int)",
+)
+
+
+@pytest.fixture
+def world(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    monkeypatch.setenv("AIRFLOW_CONN_SERVING", database.replace("postgresql+psycopg", "postgres"))
+    monkeypatch.setenv("HINDSIGHT_STORE", database)
+    path = tmp_path / "waiting.yaml"
+    path.write_text(MONITOR)
+    engine = sa.create_engine(database)
+    found = World(path, engine)
+    found.execute(*TABLES)
+    yield found
+    engine.dispose()
+
+
+def end_of(day: date) -> datetime:
+    """The as-of of the run for `day`."""
+    return datetime.combine(day + timedelta(days=1), time(), NEW_YORK)
+
+
+@pytest.mark.parametrize(
+    "day, until",
+    [
+        (date(2013, 12, 18), "2013-12-19T17:00:00+00:00"),
+        (date(2013, 3, 9), "2013-03-10T16:00:00+00:00"),  # the clock jumped at two
+        (date(2013, 11, 2), "2013-11-03T17:00:00+00:00"),  # and fell back
+    ],
+)
+def test_the_deadline_is_counted_from_the_scheduled_time_of_the_day(day: date, until: str) -> None:
+    spec = SimpleNamespace(schedule=time(6), timezone="America/New_York", maturity=MaturityRule())
+    assert deadline(spec, day).isoformat() == until  # type: ignore[arg-type]
+
+
+def test_a_day_is_ready_when_the_feed_has_reached_its_end(world: World) -> None:
+    world.label(end_of(PAST), "z")
+    seen = look(world.spec, PAST, command_line_runtime(), patient=True)
+    assert seen is not None
+    assert (seen["because"], seen["watermark"], seen["coverage"]) == (
+        "landed",
+        "2013-12-19T05:00:00+00:00",
+        None,
+    )
+
+
+def test_a_day_is_ready_when_the_first_due_window_is_covered(world: World) -> None:
+    world.predict(PAST - timedelta(days=1), "abcde")
+    world.label(end_of(PAST) - timedelta(hours=1), "abcd")
+    seen = look(world.spec, PAST, command_line_runtime(), patient=True)
+    assert seen is not None
+    assert (seen["because"], seen["coverage"]) == ("coverage", 0.8)
+
+
+def test_a_look_waits_until_the_deadline_and_an_impatient_one_never(world: World) -> None:
+    until = deadline(world.spec, PAST)
+    early, late = (
+        replace(command_line_runtime(), clock=lambda moment=moment: moment)
+        for moment in (until - timedelta(seconds=1), until)
+    )
+    assert look(world.spec, PAST, early, patient=True) is None
+    for runtime, patient in ((late, True), (early, False)):
+        seen = look(world.spec, PAST, runtime, patient=patient)
+        assert seen is not None
+        assert (seen["because"], seen["watermark"]) == ("deadline", None)
+
+
+def context(dag: DAG, run_type: str, day: date, **params: str) -> dict[str, Any]:
+    start, end = dag.timetable.interval(day)  # type: ignore[union-attr]
+    run = SimpleNamespace(run_type=SimpleNamespace(value=run_type), run_after=datetime.now(UTC))
+    interval = {"logical_date": start, "data_interval_start": start, "data_interval_end": end}
+    return {"dag": dag, "dag_run": run, "params": params, **interval}
+
+
+@pytest.fixture
+def dag(world: World) -> DAG:
+    return build_dag(world.spec, world.path)
+
+
+def sensor_of(dag: DAG) -> GroundTruthSensor:
+    sensor = dag.get_task("wait_for_ground_truth")
+    assert isinstance(sensor, GroundTruthSensor)
+    return sensor
+
+
+@pytest.mark.parametrize("run_type", ["scheduled", "manual"])
+def test_a_run_of_the_present_is_deferred_until_the_labels_land(
+    dag: DAG, world: World, run_type: str
+) -> None:
+    with pytest.raises(TaskDeferred) as deferred:
+        sensor_of(dag).execute(context(dag, run_type, YESTERDAY))  # type: ignore[arg-type]
+    trigger = deferred.value.trigger
+    assert trigger.serialize() == (
+        "hindsight.orchestration.trigger.GroundTruthLanded",
+        {"path": str(world.path), "day": str(YESTERDAY), "poll": 60.0},
+    )
+    assert deferred.value.method_name == "resume"
+    left = deadline(world.spec, YESTERDAY) - datetime.now(UTC)
+    assert isinstance(deferred.value.timeout, timedelta)
+    assert left < deferred.value.timeout < left + timedelta(minutes=6)
+
+
+@pytest.mark.parametrize(
+    "run_type, day, params",
+    [
+        ("backfill", YESTERDAY, {}),
+        ("manual", YESTERDAY, {"start": str(YESTERDAY), "end": str(YESTERDAY)}),
+        ("scheduled", PAST, {}),
+    ],
+)
+def test_a_backfill_a_window_run_and_a_day_long_past_never_wait(
+    dag: DAG, run_type: str, day: date, params: dict[str, str]
+) -> None:
+    seen = sensor_of(dag).execute(context(dag, run_type, day, **params))  # type: ignore[arg-type]
+    assert seen["because"] == "deadline"
+
+
+def test_a_request_that_cannot_be_fails_without_another_try(dag: DAG) -> None:
+    with pytest.raises(AirflowFailException, match="end=2013-12-01 is before start=2013-12-02"):
+        sensor_of(dag).execute(context(dag, "manual", PAST, start="2013-12-02", end="2013-12-01"))  # type: ignore[arg-type]
+
+
+def test_a_triggerer_that_never_answers_does_not_fail_the_run(dag: DAG) -> None:
+    kwargs = {"error": "Trigger timeout"}
+    seen = sensor_of(dag).resume_execution("__fail__", kwargs, context(dag, "scheduled", PAST))  # type: ignore[arg-type]
+    assert seen["because"] == "deadline"
+
+
+async def first_event(
+    trigger: GroundTruthLanded, meanwhile: Callable[[], None] | None = None
+) -> dict[str, Any]:
+    """Run a trigger as the triggerer does; `meanwhile` happens while it waits."""
+    events: list[TriggerEvent] = []
+
+    async def run() -> None:
+        events.extend([event async for event in trigger.run()])
+
+    task = asyncio.create_task(run())
+    if meanwhile:
+        await asyncio.sleep(0.5)
+        assert not events, "it fired before there was a reason"
+        await asyncio.to_thread(meanwhile)
+    await asyncio.wait_for(task, 20)
+    (event,) = events
+    payload: dict[str, Any] = event.payload
+    return payload
+
+
+def trigger(world: World, day: date = YESTERDAY) -> GroundTruthLanded:
+    return GroundTruthLanded(str(world.path), str(day), 0.05)
+
+
+def test_the_trigger_fires_when_the_labels_land(world: World) -> None:
+    landing = lambda: world.label(end_of(YESTERDAY), "z")  # noqa: E731
+    assert asyncio.run(first_event(trigger(world), landing))["because"] == "landed"
+
+
+def test_another_triggerer_can_take_the_trigger_over(world: World) -> None:
+    classpath, kwargs = trigger(world).serialize()
+
+    async def interrupted() -> dict[str, Any]:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(first_event(import_string(classpath)(**kwargs)), 0.5)
+        successor = import_string(classpath)(**kwargs)
+        return await first_event(successor, lambda: world.label(end_of(YESTERDAY), "z"))
+
+    assert asyncio.run(interrupted())["because"] == "landed"
+
+
+def test_the_trigger_gives_up_at_the_deadline_even_if_that_passed_while_nobody_ran_it(world: World) -> None:
+    assert asyncio.run(first_event(trigger(world, PAST)))["because"] == "deadline"
+
+
+class Later(GroundTruthLanded):
+    """The trigger in a world whose clock stands shortly before the deadline."""
+
+    def _prepare(self) -> tuple[MonitorSpec, Runtime]:
+        spec, runtime = super()._prepare()
+        ahead = deadline(spec, YESTERDAY) - datetime.now(UTC) - timedelta(seconds=1)
+        return spec, replace(runtime, clock=lambda: datetime.now(UTC) + ahead)
+
+
+def test_the_trigger_wakes_at_the_deadline_and_not_a_poll_later(world: World) -> None:
+    event = asyncio.run(first_event(Later(str(world.path), str(YESTERDAY), 3600)))
+    assert event["because"] == "deadline"
+    assert event["reason"].startswith("there is no label yet")
+
+
+def test_a_look_that_fails_is_repeated(world: World) -> None:
+    def mend() -> None:
+        world.execute(TABLES[1])
+        world.label(end_of(YESTERDAY), "z")
+
+    world.execute("drop table labels")
+    assert asyncio.run(first_event(trigger(world), mend))["because"] == "landed"
+
+
+def test_a_database_out_of_reach_is_asked_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = os.environ["AIRFLOW_CONN_SERVING"]
+    monkeypatch.setenv("AIRFLOW_CONN_SERVING", "postgres://nobody@/nothing?host=%2Fnowhere")
+    world.label(end_of(YESTERDAY), "z")
+    back = lambda: monkeypatch.setenv("AIRFLOW_CONN_SERVING", url)  # noqa: E731
+    assert asyncio.run(first_event(trigger(world), back))["because"] == "landed"
+
+
+def test_a_look_that_fails_until_the_deadline_lets_the_run_go_on(world: World) -> None:
+    world.execute("drop table labels")
+    event = asyncio.run(first_event(trigger(world, PAST)))
+    assert event["because"] == "deadline"
+    assert re.search("labels", event["reason"])

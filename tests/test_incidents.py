@@ -1,0 +1,430 @@
+"""The fold of detections into incidents: single stories first, then the laws that hold for all."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import replace
+from datetime import date, timedelta
+from hashlib import sha256
+from itertools import pairwise
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from episodes import (
+    BREACH,
+    CLEAR,
+    CRITICAL,
+    INSUFFICIENT,
+    LABEL_HEALTH,
+    PERFORMANCE,
+    START,
+    WARNING,
+    ZONE,
+    detection,
+    incident,
+    missing_labels,
+    run,
+    story,
+)
+from hindsight.domain.records import Detection, Incident
+from hindsight.domain.values import Horizon, Severity, Verdict
+from hindsight.incidents import Change, History, corrections, fold, replay, revisions
+from hindsight.windows import run_day
+
+
+def days_of_life(verdicts: str) -> list[tuple[int, int | None]]:
+    """When each incident of a story opened and resolved, as run numbers."""
+    return [
+        ((i.opened_on - START).days, None if i.resolved_on is None else (i.resolved_on - START).days)
+        for i in fold(story(verdicts), (), ZONE)
+    ]
+
+
+@pytest.mark.parametrize(
+    "verdicts, lives",
+    [
+        ("", []),
+        ("CCCC", []),
+        ("????", []),
+        ("CBCC", [(1, 3)]),
+        ("CBCB", [(1, None)]),
+        ("BCBCBCC", [(0, 6)]),
+        ("BCC.BCC", [(0, 2), (4, 6)]),
+        ("BC?C", [(0, 3)]),
+        ("BC..C", [(0, 4)]),
+        ("B????", [(0, None)]),
+        ("?B?C?C?", [(1, 5)]),
+        ("BBBBB", [(0, None)]),
+    ],
+)
+def test_a_breach_opens_and_two_clear_judgements_in_a_row_resolve(verdicts, lives) -> None:
+    assert days_of_life(verdicts) == lives
+
+
+def test_an_incident_says_what_it_is_made_of() -> None:
+    (found,) = fold([*story("BBC"), *story("..BB", segment="origin=JFK", severity=CRITICAL)], (), ZONE)
+    assert found.monitor == "flight_delay"
+    assert found.incident_class is PERFORMANCE
+    assert found.severity is CRITICAL
+    assert found.opened_on == run(0)
+    assert found.since == run(0) - timedelta(days=7), "the last day of the first breaching window"
+    assert found.last_breach_on == run(3)
+    assert [member.segment for member in found.members] == ["ALL", "origin=JFK"]
+    assert found.is_open
+    assert found.told_on is None
+    assert found.headline == (
+        "recall of v1 in origin=JFK is 0.412, below 0.531 (28 days to Mon 25 Feb 2013)"
+    ), "the gravest member speaks"
+
+
+def test_the_whole_speaks_before_its_segments_and_the_far_before_the_near() -> None:
+    segments = [
+        detection(0, segment="origin=EWR", observed=0.1),
+        detection(0, segment="origin=JFK", observed=0.3),
+        detection(0, observed=0.5),
+    ]
+    (case,) = replay(segments, (), ZONE).cases
+    assert [d.segment for d in case.evidence] == ["ALL", "origin=EWR", "origin=JFK"]
+
+
+def test_an_incident_resolves_only_when_its_last_member_recovers() -> None:
+    detections = [*story("BCCCCC"), *story("BBBBCC", segment="origin=JFK")]
+    (found,) = fold(detections, (), ZONE)
+    assert found.resolved_on == run(5)
+    (then,) = (case.incident for case in replay(detections, (), ZONE).as_of(run(3)))
+    assert then.is_open
+    assert [member.segment for member in then.breaching] == ["origin=JFK"]
+    assert len(then.members) == 2
+
+
+def test_a_member_that_recovered_and_breaches_again_is_still_the_same_member() -> None:
+    detections = [*story("BCCB"), *story("BBBB", segment="origin=JFK")]
+    changes = [(t.change, (t.day - START).days) for t in replay(detections, (), ZONE).transitions]
+    assert changes == [(Change.OPENED, 0)]
+
+
+def test_classes_are_told_apart() -> None:
+    detections = [*story("BBB"), missing_labels(1)]
+    performance, labels = fold(detections, (), ZONE)
+    assert (performance.incident_class, labels.incident_class) == (PERFORMANCE, LABEL_HEALTH)
+    assert labels.headline.startswith("labels are missing: coverage of v1 is 12 %, below 80 %")
+
+
+def test_each_day_tells_what_happened_and_why() -> None:
+    detections = [
+        *story("BBBBCC"),
+        *story(".BB.CC", segment="origin=JFK"),
+        *story(".BB.CC", segment="origin=LGA"),
+        *story("...BCC", detector="auc threshold", metric="roc_auc", severity=CRITICAL),
+    ]
+    history = replay(detections, (), ZONE)
+    (found,) = history.incidents
+    assert {t.incident_id for t in history.transitions} == {found.id}
+    told = [((t.day - START).days, t.change, len(t.members)) for t in history.transitions]
+    assert told == [
+        (0, Change.OPENED, 1),
+        (1, Change.JOINED, 2),
+        (3, Change.JOINED, 1),
+        (3, Change.ESCALATED, 1),
+        (5, Change.RESOLVED, 4),
+    ]
+    opened, joined, _, escalated, resolved = (t.reason for t in history.transitions)
+    assert opened == "recall of v1 is 0.412, below 0.531 (28 days to Fri 22 Feb 2013)"
+    assert joined.startswith("recall of v1 in origin=JFK")
+    assert joined.endswith(", and 1 more member")
+    assert escalated.startswith("warning became critical: roc_auc of v1 is")
+    assert resolved == "every member was clear 2 times in a row; the last breach was on Mon 4 Mar 2013"
+    assert history.on(run(3)) == history.transitions[2:4]
+
+
+def test_only_the_detectors_own_horizon_opens_and_closes() -> None:
+    own = story("BB", horizon=7)
+    later = story("CCCC", start=2, horizon=30)
+    assert fold([*own, *later], (), ZONE) == fold(own, (), ZONE)
+
+
+def test_the_own_horizon_may_be_said_instead_of_found() -> None:
+    detections = story("BB", horizon=7)
+    assert fold(detections, (), ZONE, at={"recall threshold": Horizon(1)}) == ()
+    assert fold(detections, (), ZONE, at={"recall threshold": Horizon(7)}) == fold(detections, (), ZONE)
+
+
+def test_of_several_judgements_of_one_member_and_day_the_gravest_counts() -> None:
+    both = [detection(0, CLEAR, window=7), detection(0, BREACH, window=28)]
+    assert fold(both, (), ZONE) == fold(both[::-1], (), ZONE) == fold([both[1]], (), ZONE)
+
+
+def test_detections_of_two_monitors_are_refused() -> None:
+    with pytest.raises(ValueError, match="folded monitor by monitor"):
+        fold([detection(0), detection(0, monitor="other")], (), ZONE)
+
+
+def test_no_detections_make_no_history() -> None:
+    assert replay([], (), ZONE) == History()
+
+
+# --- identity -----------------------------------------------------------------------------------
+
+
+def test_an_id_is_a_digest_of_monitor_class_and_first_day() -> None:
+    (found,) = fold(story("B"), (), ZONE)
+    canonical = b'["flight_delay","performance","2013-03-01"]'
+    assert found.id == "inc_" + sha256(canonical).hexdigest()[:16]
+    assert fold(story("B"), (), ZONE)[0].id == found.id
+    assert fold(story("B", start=1), (), ZONE)[0].id != found.id
+
+
+def test_an_incident_that_was_told_keeps_its_id_when_backfilled_days_move_its_first_day() -> None:
+    (found,) = fold(story("BB", start=5), (), ZONE)
+    told = replace(found, told_on=run(5))
+    (moved,) = fold(story("BBB.BBB"), [told], ZONE)
+    assert (moved.id, moved.told_on, moved.opened_on) == (found.id, run(5), run(0))
+
+
+def test_one_that_nobody_was_told_of_is_named_anew() -> None:
+    (found,) = fold(story("BB", start=5), (), ZONE)
+    (moved,) = fold(story("BBB.BBB"), [found], ZONE)
+    assert moved.id != found.id
+
+
+def test_a_resolved_incident_does_not_lend_its_id_to_the_next() -> None:
+    first = incident(0, 3, told=0)
+    (found,) = fold(story("B", start=3), [first], ZONE)
+    assert found.id != first.id
+    assert found.told_on is None
+
+
+def test_other_classes_and_monitors_do_not_lend_their_ids() -> None:
+    strangers = [
+        replace(incident(0, told=0), incident_class=LABEL_HEALTH),
+        replace(incident(0, told=0), monitor="other"),
+    ]
+    (found,) = fold(story("B"), strangers, ZONE)
+    assert found.told_on is None
+
+
+def test_when_one_told_incident_turns_out_to_be_two_the_lasting_part_keeps_its_name() -> None:
+    (told,) = (replace(i, told_on=run(0)) for i in fold(story("B"), (), ZONE))
+    early, late = fold(story("BCCBB"), [told], ZONE)
+    assert (late.id, late.told_on) == (told.id, run(0))
+    assert early.told_on is None
+    assert early.id not in (late.id, "")
+
+
+def test_when_two_told_incidents_turn_out_to_be_one_it_keeps_the_younger_name() -> None:
+    stored = [incident(0, 3, told=0, name="a"), incident(4, told=4, name="b")]
+    (found,) = fold(story("BBBBBB"), stored, ZONE)
+    assert (found.id, found.told_on) == (stored[1].id, run(4))
+
+
+# --- what was told and is no longer so ----------------------------------------------------------
+
+
+def test_a_changed_verdict_at_a_later_horizon_is_a_revision() -> None:
+    first, later = detection(7, BREACH, horizon=7), detection(30, CLEAR, horizon=30)
+    assert first.window_end == later.window_end
+    incidents = [replace(i, told_on=run(7)) for i in fold([first], (), ZONE)]
+    (found,) = revisions([later, first], incidents, ZONE)
+    assert (found.first, found.later, found.day) == (first, later, run(30))
+
+
+def test_a_breach_that_nobody_was_told_of_needs_no_revision() -> None:
+    first, later = detection(7, BREACH, horizon=7), detection(30, CLEAR, horizon=30)
+    assert revisions([first, later], fold([first], (), ZONE), ZONE) == ()
+
+
+def test_a_clear_window_is_told_by_silence_and_so_may_be_revised() -> None:
+    first, later = detection(7, CLEAR, horizon=7), detection(30, BREACH, horizon=30)
+    assert [r.later for r in revisions([first, later], (), ZONE)] == [later]
+
+
+@pytest.mark.parametrize("first, later", [(CLEAR, CLEAR), (CLEAR, INSUFFICIENT), (INSUFFICIENT, BREACH)])
+def test_the_same_verdict_and_no_verdict_revise_nothing(first, later) -> None:
+    pair = [detection(7, first, horizon=7), detection(30, later, horizon=30)]
+    assert revisions(pair, (), ZONE) == ()
+
+
+def test_a_revision_is_told_once_however_many_horizons_follow() -> None:
+    verdicts = [
+        detection(1, CLEAR, horizon=1),
+        detection(7, BREACH, horizon=7),
+        detection(30, BREACH, horizon=30),
+    ]
+    assert [str(r.later.horizon) for r in revisions(verdicts, (), ZONE)] == ["7d"]
+
+
+@pytest.mark.parametrize(
+    "before, after, said",
+    [
+        (incident(3, told=3), [], "is withdrawn: recomputed days no longer show it"),
+        (incident(3, told=3), [incident(3, 8, told=3)], "ended on Sat 9 Mar 2013"),
+        (
+            incident(3, 8, told=3),
+            [incident(3, told=3)],
+            "was told as resolved, but recomputed days show it still open",
+        ),
+    ],
+)
+def test_what_was_told_and_is_no_longer_so_is_corrected(before, after, said) -> None:
+    (correction,) = corrections([before], after)
+    assert correction.reason == f"the performance incident of Mon 4 Mar 2013 {said}"
+    assert correction.incident_id == before.id
+
+
+@pytest.mark.parametrize(
+    "before, after",
+    [
+        (incident(3), []),
+        (incident(3, told=3), [incident(3, told=3)]),
+        (incident(3, 8, told=3), [incident(3, 8, told=3)]),
+        (incident(3, 8, told=3), []),
+        (incident(3, told=3), [incident(1, told=1, name="b")]),
+    ],
+)
+def test_what_nobody_was_told_or_still_holds_needs_no_correction(before, after) -> None:
+    assert corrections([before], after) == ()
+
+
+# --- laws ---------------------------------------------------------------------------------------
+
+MEMBERS = [
+    {"detector": "recall threshold"},
+    {"detector": "recall threshold", "segment": "origin=JFK"},
+    {"detector": "auc threshold", "metric": "roc_auc", "severity": CRITICAL},
+    {"detector": "coverage threshold", "metric": "coverage", "incident_class": LABEL_HEALTH},
+]
+AT = {"recall threshold": Horizon(7), "auc threshold": Horizon(7), "coverage threshold": Horizon(7)}
+LENGTH = 14
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> list[Detection]:
+    """Two weeks of a monitor with four members, some of whose windows are judged again later."""
+    found = []
+    for fields in MEMBERS:
+        found += story(draw(st.text(alphabet="BBCC?.", max_size=LENGTH)), horizon=7, **fields)
+        found += story(draw(st.text(alphabet="BC?.", max_size=LENGTH)), horizon=12, **fields)
+    return found
+
+
+@st.composite
+def told_incidents(draw: st.DrawFn) -> list[Incident]:
+    """What the store may hold: disjoint incidents of either class, some of them told."""
+    found = []
+    for incident_class, name in ((PERFORMANCE, "a"), (LABEL_HEALTH, "b")):
+        days = sorted(draw(st.sets(st.integers(0, LENGTH), max_size=6)))
+        for number, (opened, resolved) in enumerate(zip(days[::2], [*days[1::2], None], strict=False)):
+            stored = incident(opened, resolved, told=opened if draw(st.booleans()) else None)
+            found.append(replace(stored, id=f"inc_{name}{number}", incident_class=incident_class))
+    return found
+
+
+@settings(deadline=None)
+@given(histories(), told_incidents())
+def test_folding_twice_changes_nothing(detections, stored) -> None:
+    once = fold(detections, stored, ZONE, at=AT)
+    assert fold(detections, stored, ZONE, at=AT) == once
+    assert fold(detections, once, ZONE, at=AT) == once
+
+
+@settings(deadline=None)
+@given(histories(), told_incidents(), st.randoms(use_true_random=False))
+def test_the_order_and_number_of_copies_of_the_detections_do_not_matter(
+    detections, stored, random: Random
+) -> None:
+    shuffled = detections + random.sample(detections, k=len(detections) // 2)
+    random.shuffle(shuffled)
+    again = random.sample(stored, k=len(stored))
+    assert replay(shuffled, again, ZONE, at=AT) == replay(detections, stored, ZONE, at=AT)
+
+
+@settings(max_examples=50, deadline=None)
+@given(histories(), st.permutations(range(LENGTH + 12)))
+def test_any_order_in_which_days_are_computed_gives_the_same_incidents(detections, order) -> None:
+    stored: tuple[Incident, ...] = ()
+    landed: list[Detection] = []
+    for number in order:
+        landed += [d for d in detections if run_day(d.as_of, ZONE) == run(number)]
+        stored = fold(landed, stored, ZONE, at=AT)
+    assert stored == fold(detections, (), ZONE, at=AT)
+
+
+@settings(deadline=None)
+@given(histories())
+def test_openings_and_ends_alternate_and_one_incident_per_class_is_open(detections) -> None:
+    history = replay(detections, (), ZONE, at=AT)
+    changes: dict[object, list[Change]] = defaultdict(list)
+    for transition in history.transitions:
+        if transition.change in (Change.OPENED, Change.RESOLVED):
+            changes[transition.incident_class].append(transition.change)
+    for sequence in changes.values():
+        assert sequence[0] is Change.OPENED
+        assert all(one is not other for one, other in pairwise(sequence))
+    for day in {t.day for t in history.transitions}:
+        assert (
+            max(
+                Counter(c.incident.incident_class for c in history.as_of(day) if c.incident.is_open).values(),
+                default=0,
+            )
+            <= 1
+        )
+
+
+@settings(deadline=None)
+@given(histories(), told_incidents())
+def test_an_insufficient_judgement_never_changes_anything(detections, stored) -> None:
+    sure = [d for d in detections if d.verdict is not Verdict.INSUFFICIENT]
+    assert replay(sure, stored, ZONE, at=AT) == replay(detections, stored, ZONE, at=AT)
+
+
+@settings(deadline=None)
+@given(histories(), st.integers(0, LENGTH + 12))
+def test_days_to_come_never_change_what_happened_on_a_day(detections, number) -> None:
+    prefix = [d for d in detections if run_day(d.as_of, ZONE) <= run(number)]
+    whole, part = replay(detections, (), ZONE, at=AT), replay(prefix, (), ZONE, at=AT)
+    assert tuple(t for t in whole.transitions if t.day <= run(number)) == part.transitions
+    assert whole.as_of(run(number)) == part.cases
+
+
+@settings(deadline=None)
+@given(histories(), told_incidents())
+def test_ids_are_unique_and_each_told_id_is_inherited_at_most_once(detections, stored) -> None:
+    found = fold(detections, stored, ZONE, at=AT)
+    assert len({i.id for i in found}) == len(found)
+    told = {i.id: i for i in stored if i.told_on is not None}
+    for each in found:
+        assert (each.told_on is not None) == (each.id in told)
+        if each.id in told:
+            assert told[each.id].told_on == each.told_on
+            assert told[each.id].incident_class is each.incident_class
+
+
+@settings(deadline=None)
+@given(histories())
+def test_the_severity_of_an_incident_is_the_greatest_of_its_breaches(detections) -> None:
+    for each in fold(detections, (), ZONE, at=AT):
+        ends = each.resolved_on or date.max
+        severities = [
+            d.severity
+            for d in detections
+            if d.horizon == Horizon(7)
+            and d.verdict is BREACH
+            and d.incident_class is each.incident_class
+            and each.opened_on <= run_day(d.as_of, ZONE) <= ends
+        ]
+        assert each.severity is max(severities, key=lambda severity: severity.rank)
+        assert each.severity in (WARNING, CRITICAL)
+        assert isinstance(each.severity, Severity)
+
+
+def test_ten_thousand_detections_fold_in_a_moment() -> None:
+    detections = [
+        made
+        for segment in range(100)
+        for made in story("B" * 100, segment=f"origin={segment:03}", severity=WARNING)
+    ]
+    (found,) = fold(detections, (), ZONE)
+    assert len(found.members) == 100

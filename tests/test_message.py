@@ -1,0 +1,501 @@
+"""What a message says, and that no name in it can do harm or make it too long to be taken."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from datetime import date
+from html.parser import HTMLParser
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from episodes import (
+    BREACH,
+    CLEAR,
+    CRITICAL,
+    LABEL_HEALTH,
+    PERFORMANCE,
+    WARNING,
+    ZONE,
+    detection,
+    missing_labels,
+    run,
+    snapshot_of,
+    spec,
+    story,
+)
+from hindsight.domain.records import Detection, Snapshot
+from hindsight.domain.values import IncidentClass, Maturity, Notify, Severity
+from hindsight.incidents import Correction, fold, replay, revisions
+from hindsight.message import (
+    Document,
+    Fact,
+    Link,
+    Section,
+    Tone,
+    compose,
+    from_json,
+    html,
+    plain,
+    slack_blocks,
+    slack_text,
+    to_json,
+)
+from hindsight.message.as_slack import BUDGET, FIELD, FIELDS, HEADER, MAX_BLOCKS, SECTION
+from hindsight.policy import Decision, decide
+from hindsight.windows import DayRange
+
+
+def decided(detections: list[Detection], first: int, last: int | None = None, **more: Any) -> Decision:
+    """The live decision of a day, or the summary of several."""
+    mode = Notify.LIVE if last is None else Notify.SUMMARY
+    span = DayRange(run(first), run(first if last is None else last))
+    return decide(mode, span, replay(detections, more.pop("stored", ()), ZONE), **more)[0]
+
+
+def told(detections: list[Detection], day: int, **fields: Any) -> Document:
+    """The message of a live day, with standard errors at hand."""
+    return compose(decided(detections, day), spec(**fields), snapshots=map(snapshot_of, detections))
+
+
+# --- what it says -------------------------------------------------------------------------------
+
+
+def test_the_first_line_stands_alone_on_a_lock_screen() -> None:
+    document = told(story("CB", severity=CRITICAL), 1)
+    assert document.first_line == (
+        "[CRITICAL] flight_delay: recall of v1 is 0.412, below 0.531, since Sat 23 Feb 2013, opened today. "
+        "n = 8,204, 94 % labelled, labels 7 days old, p < 0.001. Owner: ops-ml."
+    )
+
+
+def test_the_plain_message_reads_as_the_person_woken_by_it_needs_it() -> None:
+    detections = [
+        *story("CBB", severity=CRITICAL),
+        *story("..B", segment="origin=JFK", observed=0.2),
+        missing_labels(2),
+    ]
+    stored = [replace(i, told_on=run(1)) for i in fold(detections[:3], (), ZONE)]
+    document = compose(
+        decided(detections, 2, stored=stored),
+        spec(),
+        snapshots=map(snapshot_of, detections),
+        links=[Link("Run", "https://airflow.example.com/dags/monitor__flight_delay")],
+    )
+    incidents = re.findall("inc_[0-9a-f]{16}", plain(document))
+    assert plain(document) == (
+        "[CRITICAL] flight_delay: recall of v1 is 0.412, below 0.531 (and 1 more), since Sat 23 Feb 2013, "
+        "open for 2 days. n = 8,204, 94 % labelled, labels 7 days old, p < 0.001. And 1 more incident. "
+        "Owner: ops-ml.\n"
+        "\n"
+        "Performance: critical, since Sat 23 Feb 2013, open for 2 days\n"
+        "  recall of v1 is 0.412, below 0.531 (95 % interval 0.388 to 0.436); "
+        "expected 0.590, so 30 % lower.\n"
+        "  Today:         1 member joined\n"
+        "  Since:         Sat 23 Feb 2013; opened on Sat 2 Mar 2013\n"
+        "  Window:        28 days to Sun 24 Feb 2013\n"
+        "  How sure:      n = 8,204, 94 % labelled, labels 7 days old, p < 0.001\n"
+        "  Where:         version v1; all rows\n"
+        "  Members:       2 of 2 still breach\n"
+        "  Rule:          recall threshold (critical)\n"
+        "  Detector says: recall is 10 % and more below the reference, "
+        "and sampling error does not explain it\n"
+        "  - also recall of v1 in origin=JFK is 0.200, below 0.531 [recall threshold]\n"
+        "\n"
+        "Label health: warning, since Sun 24 Feb 2013, opened today\n"
+        "  Labels are missing: coverage of v1 is 12 %, below 80 % (95 % interval 9.6 % to 14 %). "
+        "This says nothing of the model: what it did on these days is not known yet.\n"
+        "  Today:         opened\n"
+        "  Since:         Sun 24 Feb 2013; opened on Sun 3 Mar 2013\n"
+        "  Window:        28 days to Sun 24 Feb 2013\n"
+        "  How sure:      n = 25,000, labels 7 days old, p < 0.001\n"
+        "  Where:         version v1; all rows\n"
+        "  Rule:          coverage threshold (warning)\n"
+        "  Detector says: 12 % of the predictions have a label where 80 % are due\n"
+        "\n"
+        "Runbook: https://wiki.example.com/flight-delay?a=1&b=2\n"
+        "Run: https://airflow.example.com/dags/monitor__flight_delay\n"
+        "Why this message: 1 incident opened; 1 incident grew.\n"
+        "Owner: ops-ml.\n"
+        f"Incidents: {', '.join(incidents)}\n"
+    )
+    assert len(incidents) == 2
+
+
+def test_missing_labels_are_not_told_as_a_bad_model() -> None:
+    document = told([missing_labels(0)], 0)
+    assert document.title == "flight_delay: labels are missing"
+    assert "labels are missing, coverage of v1 is 12 %, below 80 %" in document.first_line
+    assert "Not a statement about the model." in document.first_line
+    assert "below its bound" not in plain(document)
+
+
+def test_a_recovery_is_told_as_one() -> None:
+    detections = story("BBCC")
+    stored = [replace(i, told_on=run(0)) for i in fold(detections, (), ZONE)]
+    document = compose(decided(detections, 3, stored=stored), spec())
+    assert document.tone is Tone.RESOLVED
+    assert document.title == "flight_delay: performance recovered"
+    assert document.first_line == (
+        "[RESOLVED] flight_delay: performance recovered after 3 days; "
+        "was: recall of v1 is 0.412, below 0.531. Owner: ops-ml."
+    )
+    assert document.sections[0].heading == "Performance: resolved on Mon 4 Mar 2013, after 3 days"
+    assert document.sections[0].lead == (
+        "Recovered: every member was clear 2 times in a row; the last breach was on Sat 2 Mar 2013."
+    )
+
+
+def test_what_was_found_in_silence_is_told_as_that() -> None:
+    document = told(story("BBB"), 2)
+    assert Fact("Today", "still open; nobody had been told") in document.sections[0].facts
+    assert document.context[0] == (
+        "Why this message: 1 incident found in silence, still open and told for the first time."
+    )
+
+
+def test_revisions_and_corrections_are_a_quiet_note() -> None:
+    first, later = detection(7, CLEAR, horizon=7), detection(30, BREACH, horizon=30)
+    detections = [first, later, detection(30, BREACH)]
+    decision = decided(
+        detections,
+        30,
+        revisions=revisions(detections, (), ZONE),
+        corrections=[
+            Correction("inc_x", "the performance incident of Fri 1 Mar 2013 ended on Mon 4 Mar 2013")
+        ],
+    )
+    note = compose(decision, spec(), snapshots=map(snapshot_of, detections)).sections[-1]
+    assert (note.heading, note.tone) == ("Revised since it was told", Tone.QUIET)
+    assert note.items == (
+        "the performance incident of Fri 1 Mar 2013 ended on Mon 4 Mar 2013.",
+        (
+            "recall of v1, 28 days to Fri 1 Mar 2013: CLEAR (0.590) with labels 7 days old, "
+            "now BREACH (0.412) with labels 30 days old"
+        ),
+    )
+
+
+def test_a_message_of_corrections_alone_says_so() -> None:
+    decision = decided(story("C"), 0, corrections=[Correction("inc_x", "the incident of May is withdrawn")])
+    document = compose(decision, spec())
+    assert document.first_line == "[REVISED] flight_delay: the incident of May is withdrawn."
+    assert document.tone is Tone.QUIET
+    assert slack_blocks(document)
+
+
+def test_a_summary_of_quiet_days_says_that_they_were_quiet() -> None:
+    document = compose(decided([], 0, 30), spec())
+    assert document.title == "flight_delay: 31 days computed, no incident"
+    assert document.first_line == (
+        "[SUMMARY] flight_delay: 31 days computed, no incident (Fri 1 Mar 2013 to Sun 31 Mar 2013)."
+    )
+    assert (document.sections, document.tone, document.severity) == ((), Tone.QUIET, WARNING)
+
+
+def test_a_summary_shows_what_is_open_and_lists_what_has_ended() -> None:
+    detections = [*story("BCC" * 7 + "BB"), missing_labels(3)]
+    document = compose(decided(detections, 0, 22), spec())
+    assert document.title == "flight_delay: 23 days computed, 9 incidents"
+    assert "2 still open: labels are missing" in document.first_line
+    *still_open, ended = document.sections
+    assert [section.heading.split(":")[0] for section in still_open] == ["Label health", "Performance"]
+    assert ended.heading == "Resolved within these days: 7 incidents"
+    assert ended.items[0] == (
+        "performance, warning, Fri 1 Mar 2013 to Sun 3 Mar 2013: "
+        "recall of v1 is 0.412, below 0.531 (28 days to Fri 22 Feb 2013)"
+    )
+    assert ended.items[-1] == "and 2 more"
+    assert all(fact.label != "Today" for section in still_open for fact in section.facts)
+
+
+def test_members_beyond_five_are_counted() -> None:
+    detections = [made for number in range(40) for made in story("B", segment=f"origin=A{number:02}")]
+    section = told(detections, 0).sections[0]
+    assert len(section.items) == 6
+    assert section.items[-1] == "and 34 more"
+
+
+def test_the_subject_is_the_same_over_an_incident_and_another_for_the_next() -> None:
+    detections = [*story("BBBCCBB"), *story("..B", segment="origin=JFK", severity=CRITICAL)]
+    stored = [replace(i, told_on=i.opened_on) for i in fold(detections, (), ZONE)]
+    subjects = [compose(decided(detections, day, stored=stored), spec()).subject for day in (0, 2, 5)]
+    assert subjects[0] == subjects[1] != subjects[2]
+    assert re.fullmatch(r"\[hindsight\] flight_delay: performance incident [0-9a-f]{6}", subjects[0])
+    assert not re.search(r"\d{4}-\d|Mar", subjects[0]), "a date in the subject would break the thread"
+
+
+def test_an_interval_is_told_only_of_the_value_it_belongs_to() -> None:
+    (made,) = story("B")
+    other = replace(snapshot_of(made), value=0.7)
+    assert "interval" in plain(compose(decided([made], 0), spec(), snapshots=[snapshot_of(made)]))
+    for snapshots in ([], [other], [snapshot_of(made, standard_error=None)]):
+        document = compose(decided([made], 0), spec(), snapshots=snapshots)
+        assert "interval" not in plain(document)
+        assert "recall of v1 is 0.412, below 0.531; expected 0.590" in plain(document)
+
+
+def test_provisional_truth_is_named() -> None:
+    (made,) = story("B")
+    snapshot = replace(snapshot_of(made), maturity=Maturity.PROVISIONAL)
+    document = compose(decided([made], 0), spec(), snapshots=[snapshot])
+    assert "provisional: less truth than the monitor asks for" in document.first_line
+
+
+def test_a_breach_without_a_figure_is_told_by_its_reason() -> None:
+    made = detection(0, observed=None, reason="no prediction was logged. ")
+    assert "recall of v1: no prediction was logged, since" in told([made], 0).first_line
+
+
+def test_a_trend_is_told_by_its_reason_and_its_level() -> None:
+    made = detection(
+        0, metric="roc_auc", observed=0.871, lower=None, reason="roc_auc is declining by 0.004 a day."
+    )
+    document = compose(decided([made], 0), spec(), snapshots=[snapshot_of(made)])
+    assert "roc_auc of v1 is declining by 0.004 a day, since" in document.first_line
+    assert document.sections[0].lead.startswith(
+        "roc_auc of v1 is declining by 0.004 a day; "
+        "the value is 0.871 (95 % interval 0.847 to 0.895); expected"
+    )
+
+
+def test_an_upper_bound_is_passed_from_below() -> None:
+    made = detection(0, metric="mae", observed=23.4123, expected=18.2, lower=None, upper=20.02)
+    assert "mae of v1 is 23.4, above 20.0; expected 18.2, so 29 % higher." in plain(
+        compose(decided([made], 0), spec())
+    )
+
+
+def test_two_figures_that_differ_are_printed_so_that_they_differ() -> None:
+    made = detection(0, observed=0.53096, lower=0.53104)
+    assert "is 0.53096, below 0.53104" in told([made], 0).first_line
+
+
+def test_a_runbook_that_is_no_address_is_shown_and_not_linked() -> None:
+    for runbook in ("javascript:alert(1)", "ask Kim"):
+        document = told(story("B"), 0, runbook=runbook)
+        assert document.links == ()
+        assert f"Runbook: {runbook}" in document.context
+        assert "href" not in html(document)
+
+
+def test_equal_messages_are_equal_bytes_and_come_back_whole() -> None:
+    document = told([*story("B"), missing_labels(0)], 0)
+    assert to_json(document) == to_json(told([missing_labels(0), *story("B")], 0))
+    assert from_json(to_json(document)) == document
+    assert to_json(document) == json.dumps(
+        json.loads(to_json(document)), sort_keys=True, separators=(",", ":")
+    )
+
+
+# --- hostile text -------------------------------------------------------------------------------
+
+LIVE_SLACK = re.compile(r"<(?!https?://[^<>|\s]+\|[^<>|]*>)")
+UNSEEN = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+ALLOWED_TAGS = frozenset("html head meta title body div h1 h2 p table tr td ul li a br".split())  # noqa: SIM905
+ALLOWED_ATTRIBUTES = frozenset(
+    "style href lang dir charset name content role cellpadding cellspacing".split()  # noqa: SIM905
+)
+
+
+def texts(block: Any) -> list[dict[str, Any]]:
+    """All text objects of a block."""
+    if isinstance(block, dict):
+        own = [block] if block.get("type") in ("plain_text", "mrkdwn") else []
+        return own + [found for value in block.values() for found in texts(value)]
+    return [found for value in block for found in texts(value)] if isinstance(block, list) else []
+
+
+class Tags(HTMLParser):
+    """Every tag and attribute of a page."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+
+
+def assert_harmless(document: Document) -> None:
+    blocks = slack_blocks(document)
+    assert 2 <= len(blocks) <= MAX_BLOCKS
+    assert sum(len(text["text"]) for text in texts(blocks)) <= BUDGET
+    for block in blocks:
+        assert len(block.get("fields", ())) <= FIELDS
+        assert 1 <= len(block.get("elements", "x")) <= 10
+        assert block["type"] != "section" or block.keys() & {"text", "fields"}
+    for block in blocks:
+        limit = HEADER if block["type"] == "header" else SECTION
+        assert all(1 <= len(text["text"]) <= limit for text in texts(block))
+        assert all(len(text["text"]) <= FIELD for text in block.get("fields", ()))
+    for text in texts(blocks):
+        assert not UNSEEN.search(text["text"])
+        if text["type"] == "mrkdwn":
+            assert not LIVE_SLACK.search(text["text"]), text["text"]
+            assert re.sub(r"&(amp|lt|gt);", "", text["text"]).count("&") == 0, "an entity is cut"
+            assert text["verbatim"] is True
+        else:
+            assert text["emoji"] is False
+    assert not set("<>") & set(slack_text(document))
+    assert 1 <= len(slack_text(document)) <= 500
+    page = html(document)
+    for tag, attributes in Tags(page).found:
+        assert tag in ALLOWED_TAGS
+        assert set(attributes) <= ALLOWED_ATTRIBUTES
+        assert re.match(r"https?://", attributes.get("href") or "https://")
+    for rendered in (page, plain(document)):
+        assert not UNSEEN.search(rendered)
+        rendered.encode()
+    assert "\r" not in plain(document)
+
+
+HOSTILE = [
+    "<!channel>",
+    "<@U1>",
+    "<http://evil|x>",
+    "\u202egnp.exe\u2066",
+    "a\r\nBcc: all@example.com",
+    "</script><img src=x onerror=alert(1)>",
+    "&amp;&&lt;",
+    "`*_~:fire:",
+    "\x00\ud800\ufeff",
+    "$x^2$ {0} %s",
+]
+
+
+def worst_day() -> list[Detection]:
+    """Three hundred detections of every class, whose every name is hostile and 3,000 characters long."""
+    classes = list(IncidentClass)
+    return [
+        detection(
+            0,
+            detector=f"{HOSTILE[number % 10] * 400}{number}"[-3000:],
+            version=f"{HOSTILE[(number + 3) % 10] * 400}"[:3000],
+            segment=f"{HOSTILE[(number + 5) % 10] * 400}{number}"[:3000],
+            metric="<!here>" * 400,
+            reason=HOSTILE[(number + 7) % 10] * 300,
+            incident_class=classes[number % len(classes)],
+            severity=CRITICAL if number % 2 else WARNING,
+            observed=None if number % 5 == 0 else number * 1e-7,
+        )
+        for number in range(300)
+    ]
+
+
+def test_the_worst_day_stays_within_every_limit_and_is_inert() -> None:
+    detections = worst_day()
+    hostile = spec(
+        monitor="<!channel>\r\n" * 300,
+        owner="<@U1>" * 600,
+        runbook="https://wiki.example.com/" + "<>|" * 1000,
+    )
+    links = [
+        Link("<!channel>|" * 100, f"https://example.com/{'&' * 400}"),
+        Link("x", "javascript:alert(1)"),
+    ] * 5
+    corrections = [Correction("inc_x", "<!everyone>" * 300)] * 50
+    for decision in (
+        decided(detections, 0, corrections=corrections),
+        decided(detections, 0, 9, corrections=corrections),
+    ):
+        document = compose(decision, hostile, snapshots=map(snapshot_of, detections), links=links)
+        assert_harmless(document)
+        assert from_json(to_json(document)) == document
+        assert len(document.title) <= 150
+        assert len(document.first_line) <= 300
+        shown = " ".join(text["text"] for text in texts(slack_blocks(document)))
+        for incident_class in ("Performance", "Label health", "Inputs"):
+            assert incident_class in shown, "every incident is there, whatever the names"
+        assert "and 94 more" in shown
+        assert len(html(document)) < 60_000, "mail programs cut what is much longer"
+
+
+def test_a_hostile_name_in_an_ordinary_message_is_shown_as_it_is() -> None:
+    document = told(story("B", version="<!channel>", segment="a & b"), 0)
+    shown = [text for text in texts(slack_blocks(document)) if "channel" in text["text"]]
+    assert shown
+    assert all(text["type"] == "plain_text" for text in shown), "Slack shows plain text literally"
+    assert "recall of &lt;!channel&gt; in a &amp; b" in slack_text(document)
+    assert "recall of &lt;!channel&gt; in a &amp; b" in html(document)
+    assert "recall of <!channel> in a & b" in plain(document)
+
+
+NASTY = st.lists(st.sampled_from(HOSTILE) | st.text(max_size=8), max_size=5).map("".join)
+SECTIONS = st.builds(
+    Section,
+    heading=NASTY,
+    lead=NASTY,
+    facts=st.lists(st.builds(Fact, label=NASTY, value=NASTY), max_size=4).map(tuple),
+    items=st.lists(NASTY, max_size=4).map(tuple),
+    tone=st.sampled_from(Tone),
+)
+DOCUMENTS = st.builds(
+    Document,
+    kind=st.just("daily"),
+    monitor=NASTY,
+    day=st.dates(date(2000, 1, 1), date(2100, 1, 1)),
+    severity=st.sampled_from(Severity),
+    tone=st.sampled_from(Tone),
+    title=NASTY,
+    subject=NASTY,
+    first_line=NASTY,
+    sections=st.lists(SECTIONS, max_size=4).map(tuple),
+    context=st.lists(NASTY, max_size=4).map(tuple),
+    links=st.lists(
+        st.builds(Link, label=NASTY, url=NASTY | NASTY.map("https://example.com/".__add__)), max_size=4
+    ).map(tuple),
+    thread=NASTY,
+)
+
+
+def stretched(document: Document, times: int) -> Document:
+    """The document with every text and every list that many times as long."""
+    return replace(
+        document,
+        title=document.title * times,
+        first_line=document.first_line * times,
+        context=tuple(line * times for line in document.context) * times,
+        links=tuple(Link(link.label * times, link.url * times) for link in document.links) * times,
+        sections=tuple(
+            replace(
+                section,
+                heading=section.heading * times,
+                lead=section.lead * times,
+                facts=tuple(Fact(fact.label * times, fact.value * times) for fact in section.facts) * times,
+                items=tuple(item * times for item in section.items) * times,
+            )
+            for section in document.sections
+        )
+        * times,
+    )
+
+
+@settings(deadline=None)
+@given(DOCUMENTS, st.sampled_from([1, 1, 6]))
+def test_no_document_whatever_is_in_it_does_harm(document, times) -> None:
+    assert_harmless(stretched(document, times))
+
+
+@settings(deadline=None)
+@given(DOCUMENTS)
+def test_any_document_survives_its_json(document) -> None:
+    assert from_json(to_json(document)) == document
+
+
+def test_a_link_is_live_only_if_it_is_safe() -> None:
+    assert Link("Run", "https://example.com/a?b=1#c").is_safe
+    for url in ("javascript:alert(1)", "ftp://x/y", "//x", "https://", "https://a/\nb", "http://[", "x"):
+        assert not Link("Run", url).is_safe
+
+
+def test_a_snapshot_of_another_window_lends_no_interval() -> None:
+    (made,) = story("B")
+    assert isinstance(snapshot_of(made), Snapshot)
+    other = snapshot_of(detection(1))
+    assert "interval" not in plain(compose(decided([made], 0), spec(), snapshots=[other]))
+    assert {PERFORMANCE, LABEL_HEALTH} < set(IncidentClass)
