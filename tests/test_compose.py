@@ -212,18 +212,23 @@ def test_the_image_copies_only_what_the_context_lets_through() -> None:
 
 @pytest.fixture
 def psql(postgres: EmbeddedPostgres) -> Iterator[dict[str, str]]:
-    """An environment in which `psql` talks to the tests' server; what it creates there is dropped."""
+    """An environment in which `psql` talks to the tests' server, with nothing of ours before or after."""
+
+    def clear() -> None:
+        with psycopg.connect(postgres.url("postgres").replace("+psycopg", ""), autocommit=True) as connection:
+            for name in ("airflow", "hindsight"):
+                postgres.drop_database(name)
+                connection.execute(f"drop role if exists {name}")
+
     where = make_url(postgres.url("postgres"))
+    clear()
     yield {
         "PATH": f"{postgres.programs}:{os.environ['PATH']}",
         "PGHOST": str(where.query["host"]),
         "PGPORT": str(where.port),
         "PGUSER": str(where.username),
     }
-    with psycopg.connect(postgres.url("postgres").replace("+psycopg", ""), autocommit=True) as connection:
-        for name in ("airflow", "hindsight"):
-            postgres.drop_database(name)
-            connection.execute(f"drop role if exists {name}")
+    clear()
 
 
 def test_the_databases_are_created_and_a_second_start_only_sets_the_passwords(

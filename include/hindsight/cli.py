@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from hindsight.domain.spec import MonitorSpec
-    from hindsight.domain.values import Notify
 
 app = typer.Typer(
     name="hindsight",
@@ -29,12 +28,16 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-store_app = typer.Typer(help="The warehouse schema that statistics, snapshots and incidents live in.", no_args_is_help=True)
+store_app = typer.Typer(
+    help="The warehouse schema that statistics, snapshots and incidents live in.", no_args_is_help=True
+)
 app.add_typer(store_app, name="store")
 
 out, err = Console(), Console(stderr=True)
 
-MonitorArg = Annotated[str, typer.Argument(metavar="MONITOR", help="Name in include/monitors, or the path of a YAML file.")]
+MonitorArg = Annotated[
+    str, typer.Argument(metavar="MONITOR", help="Name in include/monitors, or the path of a YAML file.")
+]
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 DAY = "%Y-%m-%d"
 
@@ -64,7 +67,9 @@ def spec_of(monitor: str) -> MonitorSpec:
 
 @app.command()
 def validate(
-    files: Annotated[list[Path] | None, typer.Argument(metavar="[FILE ...]", help="Default: all of include/monitors.")] = None,
+    files: Annotated[
+        list[Path] | None, typer.Argument(metavar="[FILE ...]", help="Default: all of include/monitors.")
+    ] = None,
 ) -> None:
     """Check monitors' files; exit 2 if any is wrong, with every problem as file:line:col."""
     from hindsight import config
@@ -74,7 +79,9 @@ def validate(
     if files:
         for file in files:
             try:
-                out.print(f"{file}: monitor {config.load(file).monitor} is valid", markup=False, soft_wrap=True)
+                out.print(
+                    f"{file}: monitor {config.load(file).monitor} is valid", markup=False, soft_wrap=True
+                )
             except ConfigError as error:
                 wrong += 1
                 err.print(str(error), markup=False, highlight=False, soft_wrap=True)
@@ -90,19 +97,26 @@ def validate(
 
 
 @app.command()
-def schema() -> None:
+def schema(
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the page docs/monitors.md instead.")] = False,
+) -> None:
     """Print the JSON Schema of a monitor's file, for editors."""
     from hindsight import config
+    from hindsight.config import catalog
 
-    sys.stdout.write(json.dumps(config.json_schema(), indent=2) + "\n")
+    sys.stdout.write(catalog.page() if markdown else json.dumps(config.json_schema(), indent=2) + "\n")
 
 
 @app.command()
 def run(
     monitor: MonitorArg,
     start: Annotated[datetime, typer.Option(formats=[DAY], help="First run day (local).")],
-    end: Annotated[datetime | None, typer.Option(formats=[DAY], help="Last run day, included; default: the first.")] = None,
-    notify: Annotated[str, typer.Option(help="What to tell: none, one summary, or each day as if live.")] = "none",
+    end: Annotated[
+        datetime | None, typer.Option(formats=[DAY], help="Last run day, included; default: the first.")
+    ] = None,
+    notify: Annotated[
+        str, typer.Option(help="What to tell: none, one summary, or each day as if live.")
+    ] = "none",
     as_json: JsonFlag = False,
 ) -> None:
     """Run the pipeline for these days in one pass, exactly as the DAG would."""
@@ -120,7 +134,12 @@ def run(
         refuse(f"--end {last} is before --start {first}.")
     with sentences():
         spec, runtime = spec_of(monitor), command_line_runtime()
-        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"), TimeElapsedColumn())
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.completed}/{task.total}"),
+            TimeElapsedColumn(),
+        )
         with Progress(*columns, console=err, disable=not err.is_terminal) as progress:
             bar = progress.add_task(spec.monitor, total=len(STEPS))
 
@@ -156,7 +175,20 @@ def snapshots(
         if csv is not None:
             write_csv(frame, sys.stdout if csv == "-" else Path(csv))
             return
-    columns = ["version", "segment", "window", "window_start", "horizon", "metric", "value", "standard_error", "n", "coverage", "maturity", "status"]
+    columns = [
+        "version",
+        "segment",
+        "window",
+        "window_start",
+        "horizon",
+        "metric",
+        "value",
+        "standard_error",
+        "n",
+        "coverage",
+        "maturity",
+        "status",
+    ]
     show(frame, as_json, f"Snapshots of {name}", columns)
 
 
@@ -168,7 +200,12 @@ def detections(monitor: MonitorArg, as_json: JsonFlag = False) -> None:
     with sentences():
         name = spec_of(monitor).monitor
         frame = read_detections(name)
-    show(frame, as_json, f"Detections of {name}", ["detector", "version", "window_start", "window_end", "horizon", "verdict", "reason"])
+    show(
+        frame,
+        as_json,
+        f"Detections of {name}",
+        ["detector", "version", "window_start", "window_end", "horizon", "verdict", "reason"],
+    )
 
 
 @app.command()
@@ -181,7 +218,12 @@ def incidents(
 
     with sentences():
         frame = read_incidents(None if monitor is None else spec_of(monitor).monitor)
-    show(frame, as_json, "Incidents", ["id", "monitor", "incident_class", "severity", "since", "opened_on", "resolved_on", "headline"])
+    show(
+        frame,
+        as_json,
+        "Incidents",
+        ["id", "monitor", "incident_class", "severity", "since", "opened_on", "resolved_on", "headline"],
+    )
 
 
 @store_app.command()
@@ -196,7 +238,9 @@ def upgrade() -> None:
 
 @app.command()
 def demo(
-    leave: Annotated[bool, typer.Option("--exit", help="End after the checks instead of serving the UI.")] = False,
+    leave: Annotated[
+        bool, typer.Option("--exit", help="End after the checks instead of serving the UI.")
+    ] = False,
 ) -> None:
     """Watch real models of the flights of 2013, in a real Airflow, from nothing."""
     from hindsight.demo.run import main as run_demo
@@ -225,7 +269,7 @@ def cell(value: Any) -> Any:
     """A value as inert text for a table."""
     from rich.text import Text
 
-    if value is None or value != value:  # noqa: PLR0124 - NaN and NaT differ from themselves
+    if value is None or value != value:
         return Text("-")
     if isinstance(value, float):
         return Text(f"{value:.4g}")
@@ -237,5 +281,3 @@ def cell(value: Any) -> Any:
 def main() -> None:
     """The console script."""
     app()
-
-

@@ -62,6 +62,15 @@ def test_a_store_out_of_reach_is_named_without_its_password(caplog: pytest.LogCa
     store.dispose()
 
 
+def test_a_password_in_the_query_is_as_secret(store_url: str) -> None:
+    url = sa.make_url(store_url).set(database="nowhere").update_query_dict({"password": PASSWORD})
+    store = Store(url)
+    with pytest.raises(StoreError, match="'nowhere'") as failed:
+        store.upgrade()
+    assert PASSWORD not in _everything(failed.value) + repr(store)
+    store.dispose()
+
+
 def test_a_host_that_does_not_exist_is_out_of_reach() -> None:
     store = Store(f"postgresql://ann:{PASSWORD}@no-such-host.invalid/warehouse")
     with pytest.raises(

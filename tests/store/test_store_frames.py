@@ -193,6 +193,14 @@ def test_a_csv_of_something_else_is_refused(tmp_path: Path) -> None:
         read_snapshot_csv(path)
 
 
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00", b'a,b\n"open'], ids=["empty", "binary", "torn"])
+def test_what_is_no_csv_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "other.csv"
+    path.write_bytes(content)
+    with pytest.raises(StoreError, match=r"other\.csv (cannot be read as CSV|holds no exported snapshots)"):
+        read_snapshot_csv(path)
+
+
 def test_a_csv_with_a_wrong_cell_is_refused_by_column(store: Store, tmp_path: Path) -> None:
     write(store, SNAPSHOT)
     path = tmp_path / "snapshots.csv"

@@ -101,7 +101,10 @@ def test_a_database_without_the_schema_is_refused_with_the_cure(database: str) -
 
 def test_reading_without_the_schema_names_the_cure(database: str) -> None:
     store = Store(database)
-    with pytest.raises(StoreError, match=r"Run `hindsight store upgrade`"), store.transaction() as conn:
+    with (
+        pytest.raises(StoreError, match=r"is not ours .*: run `hindsight store upgrade`"),
+        store.transaction() as conn,
+    ):
         store.incidents(conn)
     store.dispose()
 

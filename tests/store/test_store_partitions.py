@@ -49,11 +49,11 @@ def test_neighbours_of_a_replaced_day_stay(store: Store) -> None:
         assert store.statistics(conn, "arrival_delay") == [kept[2]]
 
 
-def test_flagging_a_day_leaves_its_statistics(store: Store) -> None:
+def test_replacing_the_state_of_a_day_leaves_its_statistics(store: Store) -> None:
     with store.transaction(MONITOR) as conn:
         store.replace_windows(conn, MONITOR, [STATE], [STATISTIC])
         flagged = replace(STATE, source_rewritten=True)
-        store.flag_windows(conn, MONITOR, [flagged])
+        store.replace_states(conn, MONITOR, [flagged])
         assert store.window_states(conn, MONITOR) == [flagged]
         assert store.statistics(conn, MONITOR) == [STATISTIC]
 

@@ -17,11 +17,14 @@ from hindsight.domain.records import Member
 from hindsight.domain.values import Span
 from hindsight.errors import StoreError
 from hindsight.store import Store
+from hindsight.store.bulk import copy
+from hindsight.store.rows import NOTIFICATIONS
 from store.examples import (
     DETECTION,
     FIRST,
     INCIDENT,
     MONITOR,
+    NOTIFICATION,
     SNAPSHOT,
     STATE,
     STATISTIC,
@@ -92,6 +95,13 @@ def test_hostile_texts_are_only_texts(store: Store, hostile: str) -> None:
         assert store.detections(conn, monitor, detector=[hostile]) == [detection]
         assert store.window_states(conn, monitor) == [state]
         assert store.incidents(conn, monitor) == [incident]
+
+
+def test_ids_of_incidents_are_copied_as_an_array(store: Store) -> None:
+    row = replace(NOTIFICATION, incidents=tuple(HOSTILE), document="\\t\n")
+    with store.transaction() as conn:
+        copy(conn, NOTIFICATIONS, [row])
+        assert store.notifications(conn) == [row]
 
 
 @pytest.mark.parametrize(

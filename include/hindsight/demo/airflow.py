@@ -143,23 +143,30 @@ class Airflow:
                 time.sleep(0.2)
 
     def wait_until_ready(self) -> None:
-        """Return when scheduler, triggerer and DAG processor are healthy; HindsightError if they do not become so."""
+        """Return when scheduler, triggerer and DAG processor are healthy; HindsightError if never."""
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             if self._process is not None and self._process.poll() is not None:
                 break
             with suppress(httpx.HTTPError, KeyError, ValueError):
                 health = httpx.get(f"{self.address}/api/v2/monitor/health", timeout=5).json()
-                if all(health[part]["status"] == "healthy" for part in ("scheduler", "triggerer", "dag_processor")):
+                if all(
+                    health[part]["status"] == "healthy"
+                    for part in ("scheduler", "triggerer", "dag_processor")
+                ):
                     self._client = self._signed_in()
                     return
             time.sleep(0.5)
         tail = "\n".join(self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-15:])
-        raise HindsightError(f"Airflow did not come up within {START_SECONDS:.0f} s; the end of {self.log}:\n{tail}")
+        raise HindsightError(
+            f"Airflow did not come up within {START_SECONDS:.0f} s; the end of {self.log}:\n{tail}"
+        )
 
     def _signed_in(self) -> httpx.Client:
         credentials = {"username": "admin", "password": self.password}
-        token = httpx.post(f"{self.address}/auth/token", json=credentials, timeout=30).raise_for_status().json()
+        token = (
+            httpx.post(f"{self.address}/auth/token", json=credentials, timeout=30).raise_for_status().json()
+        )
         return httpx.Client(
             base_url=f"{self.address}/api/v2",
             headers={"Authorization": f"Bearer {token['access_token']}"},
@@ -198,7 +205,9 @@ class Airflow:
         run = self.ask("POST", f"/dags/{dag_id}/dagRuns", json={"logical_date": None, "conf": dict(conf)})
         return str(run["dag_run_id"])
 
-    def wait_for_run(self, dag_id: str, run_id: str, tell: Callable[[str], None], patience: float = 600.0) -> None:
+    def wait_for_run(
+        self, dag_id: str, run_id: str, tell: Callable[[str], None], patience: float = 600.0
+    ) -> None:
         """Return when a run has succeeded, telling each task as it begins; HindsightError if it fails."""
         deadline, said = time.monotonic() + patience, ""
         while time.monotonic() < deadline:
@@ -212,11 +221,15 @@ class Airflow:
                 return
             if state == "failed":
                 broken = [task["task_id"] for task in tasks if task["state"] == "failed"]
-                raise HindsightError(f"Run {run_id} of {dag_id} failed in {', '.join(broken)}; see its logs in {self.home}.")
+                raise HindsightError(
+                    f"Run {run_id} of {dag_id} failed in {', '.join(broken)}; see its logs in {self.home}."
+                )
             time.sleep(0.5)
         raise HindsightError(f"Run {run_id} of {dag_id} did not end within {patience:.0f} s.")
 
-    def backfill(self, dag_id: str, first: date, last: date, conf: Mapping[str, Any], runs_at_once: int) -> int:
+    def backfill(
+        self, dag_id: str, first: date, last: date, conf: Mapping[str, Any], runs_at_once: int
+    ) -> int:
         """Start Airflow's own backfill of these local days; returns its id."""
         made = self.ask(
             "POST",
@@ -239,7 +252,9 @@ class Airflow:
         """Return the backfill's runs when all have succeeded, telling how many are done."""
         deadline = time.monotonic() + patience
         while time.monotonic() < deadline:
-            found = self.ask("GET", f"/dags/{dag_id}/dagRuns", params={"limit": 200, "run_type": "backfill"})["dag_runs"]
+            found = self.ask("GET", f"/dags/{dag_id}/dagRuns", params={"limit": 200, "run_type": "backfill"})[
+                "dag_runs"
+            ]
             found = [run for run in found if run["run_type"] == "backfill"]
             done = [run for run in found if run["state"] == "success"]
             tell(len(done))

@@ -73,9 +73,11 @@ def main(*, serve: bool) -> int:
 
 
 def prepare(server: EmbeddedPostgres, folder: Path) -> None:
-    """The classifier's logs into PostgreSQL, the regression's into daily Parquet files; a new, empty store."""
+    """The classifier's logs into PostgreSQL, the regression's into daily Parquet files; an empty store."""
     world = real_world(folder / "cache")
-    write_tables(server.ensure_database("serving"), world.predictions, world.labels, fingerprint=world.fingerprint)
+    write_tables(
+        server.ensure_database("serving"), world.predictions, world.labels, fingerprint=world.fingerprint
+    )
     landing = folder / "landing" / "arrival_delay"
     write_files(landing, world.delay_predictions, world.delay_labels, fingerprint=world.fingerprint)
     server.drop_database("hindsight_demo")
@@ -94,7 +96,11 @@ def fresh_metadata(server: EmbeddedPostgres) -> str:
 def connection_variables(server: EmbeddedPostgres, receivers: Addresses) -> dict[str, str]:
     """The connections that the shipped monitors name, as Airflow reads them from the environment."""
     serving = sa.make_url(server.url("serving"))
-    slack = {"conn_type": "slack", "password": receivers.slack_token, "extra": {"base_url": receivers.slack_api}}
+    slack = {
+        "conn_type": "slack",
+        "password": receivers.slack_token,
+        "extra": {"base_url": receivers.slack_api},
+    }
     mail = {
         "conn_type": "smtp",
         "host": receivers.smtp_host,
@@ -110,6 +116,7 @@ def connection_variables(server: EmbeddedPostgres, receivers: Addresses) -> dict
     }
     return {
         "HINDSIGHT_STORE": server.url("hindsight_demo"),
+        "HINDSIGHT_LAST_DAY": str(WHOLE.end),
         "AIRFLOW_CONN_SERVING_DB": json.dumps(database),
         "AIRFLOW_CONN_SLACK_ML": json.dumps(slack),
         "AIRFLOW_CONN_SMTP_DEFAULT": json.dumps(mail),
@@ -123,13 +130,19 @@ def runtime_of(root: Path, variables: Mapping[str, str]) -> Runtime:
         return environment.resolve(conn_id, variables)
 
     return Runtime(
-        Store(variables["HINDSIGHT_STORE"]), lambda conn_id: connections.url_of(resolve(conn_id), root), resolve, root
+        Store(variables["HINDSIGHT_STORE"]),
+        lambda conn_id: connections.url_of(resolve(conn_id), root),
+        resolve,
+        root,
     )
 
 
 def watch(airflow: Airflow, runtime: Runtime, received: Path) -> bool:
     """Fill history by window runs, let Airflow backfill the last two weeks, and say what was found."""
-    monitors = {name: config.load(runtime.root / f"include/monitors/{name}.yaml") for name in ("flight_delay", "arrival_delay")}
+    monitors = {
+        name: config.load(runtime.root / f"include/monitors/{name}.yaml")
+        for name in ("flight_delay", "arrival_delay")
+    }
     with stage("Airflow starts: scheduler, triggerer, DAG processor, API server"):
         airflow.wait_until_ready()
         for name in monitors:
@@ -148,9 +161,16 @@ def watch(airflow: Airflow, runtime: Runtime, received: Path) -> bool:
     show_received(read_received(received), console)
     console.rule("Is that what a good monitor finds?")
     verdicts = [*checks(spec, detections, [i for i in incidents if i.monitor == spec.monitor])]
-    verdicts.append(Check("messages arrived, by Slack and by mail", {m.kind for m in read_received(received)} == {"slack", "mail"}))
+    verdicts.append(
+        Check(
+            "messages arrived, by Slack and by mail",
+            {m.kind for m in read_received(received)} == {"slack", "mail"},
+        )
+    )
     for check in verdicts:
-        console.print(Text("✓ " if check.held else "✗ ", style="green" if check.held else "red").append(check.sentence))
+        console.print(
+            Text("✓ " if check.held else "✗ ", style="green" if check.held else "red").append(check.sentence)
+        )
     runtime.store.dispose()
     return all(check.held for check in verdicts)
 
@@ -204,7 +224,15 @@ def incident_table(incidents: list[Incident]) -> Table:
         table.add_column(column, overflow="fold")
     for i in incidents:
         resolved = str(i.resolved_on) if i.resolved_on else "still open"
-        cells = (i.monitor, i.incident_class, i.severity, str(i.since), str(i.opened_on), resolved, i.headline)
+        cells = (
+            i.monitor,
+            i.incident_class,
+            i.severity,
+            str(i.since),
+            str(i.opened_on),
+            resolved,
+            i.headline,
+        )
         table.add_row(*(Text(str(cell)) for cell in cells))
     return table
 
@@ -218,7 +246,12 @@ def serve_until_interrupted(airflow: Airflow) -> None:
     """Leave the UI up until Ctrl-C."""
     dag = f"{airflow.address}/dags/monitor__flight_delay"
     text = Text.assemble(
-        "Airflow's UI: ", (airflow.address, "bold"), "   login ", ("admin", "bold"), "   password ", (airflow.password, "bold"),
+        "Airflow's UI: ",
+        (airflow.address, "bold"),
+        "   login ",
+        ("admin", "bold"),
+        "   password ",
+        (airflow.password, "bold"),
         f"\nRuns of the classifier's monitor: {dag}\nCtrl-C stops everything.",
     )
     console.print(Panel(text, title="Serving"))
@@ -227,5 +260,3 @@ def serve_until_interrupted(airflow: Airflow) -> None:
             time.sleep(3600)
     except KeyboardInterrupt:
         console.print("Stopping.")
-
-

@@ -6,10 +6,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
-from typing import ClassVar, Literal
+from typing import ClassVar, Final, Literal
 
 from hindsight.domain.values import (
-    Direction,
     Horizon,
     IncidentClass,
     Maturity,
@@ -22,6 +21,10 @@ from hindsight.metrics import METRICS, Metric
 from hindsight.metrics.expectation import Expected
 
 Adjust = Literal["none", "score_mix"]
+
+ONE_DAY: Final = Span(1)
+FOUR_WEEKS: Final = Span(28)
+A_WEEK_OLD: Final = Horizon(7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +92,8 @@ class BaseDetector(ABC):
     """
 
     metric: str
-    window: Span = Span(1)
-    at: Horizon = Horizon(7)
+    window: Span = ONE_DAY
+    at: Horizon = A_WEEK_OLD
     severity: Severity = Severity.WARNING
     name: str = ""
 
@@ -143,10 +146,7 @@ class BaseDetector(ABC):
         gated = series.metric.labelled and self.metric != "coverage"
         if gated and latest.maturity is not Maturity.MATURE:
             share = "none" if latest.coverage is None else f"{latest.coverage:.0%}"
-            return insufficient(f"{latest.reason or f'only {share} of the predictions have a label'}.", latest.value)
+            return insufficient(
+                f"{latest.reason or f'only {share} of the predictions have a label'}.", latest.value
+            )
         return None
-
-
-def worse(direction: Direction) -> str:
-    """The word for a breach downwards or upwards of a metric that is good this way."""
-    return "below" if direction is Direction.HIGHER else "above"

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from math import isfinite
+from math import erfc, isfinite, sqrt
 from typing import ClassVar
 
-from scipy.special import ndtr
-
 from hindsight.detectors.base import Adjust, BaseDetector, Finding, Series, insufficient
-from hindsight.domain.values import Direction, Horizon, Span, Verdict
+from hindsight.domain.values import Direction, Verdict
 from hindsight.metrics import METRICS
 
 
@@ -60,7 +58,10 @@ class Threshold(BaseDetector):
         direction = METRICS[self.metric].direction
         toward_good = {Direction.HIGHER: 1, Direction.LOWER: -1, Direction.NEITHER: 0}[direction]
         if self.relative is not None and self.relative * toward_good > 0:
-            yield f"`relative` {self.relative} allows {self.metric} to improve only so far: {direction} is better"
+            yield (
+                f"`relative` {self.relative} allows {self.metric} to improve only so far: "
+                f"{direction} is better"
+            )
 
     @property
     def sentence(self) -> str:
@@ -71,7 +72,9 @@ class Threshold(BaseDetector):
             bound = f"not more than {abs(self.relative):.0%} {way} {baseline}"
         else:
             bound = " and ".join(
-                f"{word} {value:g}" for word, value in (("at least", self.min), ("at most", self.max)) if value is not None
+                f"{word} {value:g}"
+                for word, value in (("at least", self.min), ("at most", self.max))
+                if value is not None
             )
         return f"{self.metric} over {self.window} at {self.at} {bound}{sure}"
 
@@ -87,7 +90,9 @@ class Threshold(BaseDetector):
         share = 1.0 + self.relative
         if self.adjusts:
             if latest.expected is None:
-                return insufficient(f"{series.no_reference or 'the reference gives no score-to-rate curve'}.", latest.value)
+                return insufficient(
+                    f"{series.no_reference or 'the reference gives no score-to-rate curve'}.", latest.value
+                )
             baseline, what = latest.expected.value, "expected of these scores"
             error = latest.expected.gap_error(share)
         elif series.fixed is not None:
@@ -116,10 +121,16 @@ class Threshold(BaseDetector):
         gaps = [(lower - value, lower, "below") if lower is not None else None]
         gaps += [(value - upper, upper, "above") if upper is not None else None]
         gap, bound, way = max(found for found in gaps if found is not None)
-        p_value = None if not error else float(ndtr(-gap / error))
+        p_value = None if not error else 0.5 * erfc(gap / error / sqrt(2.0))
         drop = f", {value / baseline - 1:+.1%} against {against}" if baseline else ""
         place = f"{self.metric} {value:.4g} is {way if gap > 0 else 'not ' + way} its bound {bound:.4g}{drop}"
-        numbers = {"observed": value, "expected": baseline, "lower": lower, "upper": upper, "p_value": p_value}
+        numbers = {
+            "observed": value,
+            "expected": baseline,
+            "lower": lower,
+            "upper": upper,
+            "p_value": p_value,
+        }
         if gap <= 0:
             return Finding(Verdict.CLEAR, f"{place}.", **numbers)
         if not self.evidence:

@@ -7,9 +7,17 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 
 import numpy as np
-from scipy.special import stdtr
 
-from hindsight.detectors.base import Adjust, BaseDetector, Finding, Point, Series, insufficient
+from hindsight.detectors.base import (
+    A_WEEK_OLD,
+    FOUR_WEEKS,
+    Adjust,
+    BaseDetector,
+    Finding,
+    Point,
+    Series,
+    insufficient,
+)
 from hindsight.domain.values import Direction, Horizon, Span, Verdict
 from hindsight.metrics import METRICS
 
@@ -34,8 +42,8 @@ class Trend(BaseDetector):
     kind: ClassVar[str] = "trend"
     judges_days: ClassVar[bool] = True
 
-    window: Span = Span(28)
-    at: Horizon = Horizon(7)
+    window: Span = FOUR_WEEKS
+    at: Horizon = A_WEEK_OLD
     slope: float = 0.001
     adjust: Adjust = "none"
     evidence: float = 0.99
@@ -60,8 +68,8 @@ class Trend(BaseDetector):
         falling = "falling" if METRICS[self.metric].direction is Direction.HIGHER else "rising"
         beyond = " relative to what its scores make us expect" if self.adjusts else ""
         return (
-            f"{self.metric} over {self.window} at {self.at} {falling} by not more than {self.slope:g} a day{beyond} "
-            f"({self.evidence:.0%} sure)"
+            f"{self.metric} over {self.window} at {self.at} {falling} by not more than {self.slope:g} a day"
+            f"{beyond} ({self.evidence:.0%} sure)"
         )
 
     def examine(self, series: Series) -> Finding:
@@ -75,18 +83,24 @@ class Trend(BaseDetector):
             usable = [point for point in usable if point.expected is not None]
         if len(usable) < MIN_DAYS:
             return insufficient(
-                f"{len(usable)} of {len(series.days)} days can be judged; a trend needs {MIN_DAYS}.", series.latest.value
+                f"{len(usable)} of {len(series.days)} days can be judged; a trend needs {MIN_DAYS}.",
+                series.latest.value,
             )
+        from scipy.special import stdtr  # a third of a second that the parsing of DAG files does not pay
+
         slope, error, freedom = line(usable, adjusted=self.adjusts)
         wrong = -1.0 if series.metric.direction is Direction.HIGHER else 1.0
         beyond = wrong * slope - self.slope
         p_value = float(stdtr(freedom, -beyond / error)) if error > 0 else float(beyond <= 0)
         word = "declining" if wrong * slope > 0 else "improving"
-        place = f"{self.metric} is {word} by {abs(slope):.4g} a day (± {1.96 * error:.2g}) over {len(usable)} days"
+        pace = f"{abs(slope):.4g} a day (± {1.96 * error:.2g})"
+        place = f"{self.metric} is {word} by {pace} over {len(usable)} days"
         # The bound is on the slope, so the finding's figures are the level alone: the reason holds the slope.
         numbers = {"observed": series.latest.value, "p_value": p_value}
         if p_value <= 1.0 - self.evidence:
-            return Finding(Verdict.BREACH, f"{place}, more than {self.slope:g} ({1 - p_value:.1%} sure).", **numbers)
+            return Finding(
+                Verdict.BREACH, f"{place}, more than {self.slope:g} ({1 - p_value:.1%} sure).", **numbers
+            )
         return Finding(Verdict.CLEAR, f"{place}: not surely more than {self.slope:g}.", **numbers)
 
 
@@ -97,7 +111,12 @@ def line(points: list[Point], *, adjusted: bool) -> tuple[float, float, int]:
     of freedom where that is above 1 (McCullagh and Nelder, 1989, section 4.5).
     """
     day = np.array([(point.end - points[0].end).days for point in points], dtype=np.float64)
-    level = np.array([(point.value or 0.0) - (point.expected.value if adjusted and point.expected else 0.0) for point in points])
+    level = np.array(
+        [
+            (point.value or 0.0) - (point.expected.value if adjusted and point.expected else 0.0)
+            for point in points
+        ]
+    )
     weight = 1.0 / np.array([point.standard_error or np.inf for point in points])
     columns = [day - day.mean(), np.ones(len(day))]
     if len(day) >= 3 * WEEK:

@@ -1,1 +1,1 @@
-"""The words of Hindsight as values: standard library only, no behaviour beyond what a value knows of itself."""
+"""The words of Hindsight as values: standard library only, knowing no more than themselves."""

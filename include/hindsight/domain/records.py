@@ -121,8 +121,9 @@ class WindowState:
     """That a day was computed at a horizon, and what was met on the way.
 
     Key: (monitor, window_start, horizon).  `quality` counts rows by the reason they were set aside
-    or remarked on; `digest` names the content of the statistics.  `late_landed`: rows landed after this pair had first been computed;
-    `source_rewritten`: the source holds less than it did, and the older row was kept.
+    or remarked on; `digest` names the content of the statistics.  `late_landed`: rows landed after this
+    pair had first been computed; `source_rewritten`: the source holds less than it did, and the older
+    row was kept.
     """
 
     monitor: str

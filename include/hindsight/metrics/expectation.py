@@ -55,7 +55,8 @@ def curve(reference: BinaryStatistics) -> Array | None:
     if not len(seen):
         return None
     fitted = isotonic_regression(positive[seen] / labelled[seen], weights=labelled[seen]).x
-    return np.interp(np.arange(BINS), seen, fitted)
+    rates: Array = np.interp(np.arange(BINS), seen, fitted)
+    return rates
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,11 @@ def expected(metric: Metric, window: BinaryStatistics, baseline: Baseline) -> Ex
             return None
         scale = (days - 1) / days
         a, b = seen - seen.mean(), foreseen - foreseen.mean()
-        observed_variance, variance, covariance = scale * (a * a).sum(), scale * (b * b).sum(), scale * (a * b).sum()
+        observed_variance, variance, covariance = (
+            scale * (a * a).sum(),
+            scale * (b * b).sum(),
+            scale * (a * b).sum(),
+        )
     if len(baseline.without):
         values = metric.value(metric.terms(under(baseline.without, window.pooled())))
         spread = values - values.mean()

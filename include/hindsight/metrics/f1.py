@@ -28,13 +28,15 @@ class F1(Metric):
         return np.stack([tp, fp + fn], axis=1)
 
     def value(self, terms: Array) -> Array:
-        tp, wrong = terms.T
+        tp, wrong = terms[:, 0], terms[:, 1]
         return divide(2.0 * tp, 2.0 * tp + wrong)
 
     def row_error(self, terms: Array) -> Array:
-        tp, wrong = terms.T
+        tp, wrong = terms[:, 0], terms[:, 1]
         share = (tp + 2.0) / (tp + wrong + 4.0)
-        return np.sqrt(divide(share * (1.0 - share), tp + wrong)) * 2.0 / (1.0 + share) ** 2
+        error: Array = np.sqrt(divide(share * (1.0 - share), tp + wrong)) * 2.0 / (1.0 + share) ** 2
+        return error
 
     def rows(self, terms: Array) -> Array:
-        return terms.sum(axis=1)
+        rows: Array = terms.sum(axis=1)
+        return rows

@@ -11,7 +11,7 @@ from hindsight.statistics.base import Array
 
 
 class R2(Metric):
-    """1 - squared error / spread of the actuals around their mean: 0 is no better than that mean, less is worse.
+    """1 - squared error / spread of the actuals around their mean: 0 is as good as that mean, less is worse.
 
     The row error takes the spread as known: that of the mean squared error over the variance of the
     actuals.  It is only the floor; a pooled window takes its error from the spread of its days.

@@ -38,14 +38,19 @@ class RocAuc(Metric):
         negative, positive = terms[:, :BINS], terms[:, BINS:]
         negatives, positives = negative.sum(axis=1), positive.sum(axis=1)
         area = self.value(terms)[:, None]
-        below = divide(np.cumsum(negative, axis=1) - 0.5 * negative, np.broadcast_to(negatives[:, None], negative.shape))
-        above = divide(np.cumsum(positive, axis=1) - 0.5 * positive, np.broadcast_to(positives[:, None], positive.shape))
+        below = divide(
+            np.cumsum(negative, axis=1) - 0.5 * negative, np.broadcast_to(negatives[:, None], negative.shape)
+        )
+        above = divide(
+            np.cumsum(positive, axis=1) - 0.5 * positive, np.broadcast_to(positives[:, None], positive.shape)
+        )
         of_positives = divide((positive * (below - area) ** 2).sum(axis=1), positives - 1.0)
         of_negatives = divide((negative * (1.0 - above - area) ** 2).sum(axis=1), negatives - 1.0)
         return np.sqrt(divide(of_positives, positives) + divide(of_negatives, negatives))
 
     def rows(self, terms: Array) -> Array:
-        return terms.sum(axis=1)
+        rows: Array = terms.sum(axis=1)
+        return rows
 
     def bound(self, terms: Array) -> Array:
         negative, positive = terms[:, :BINS], terms[:, BINS:]

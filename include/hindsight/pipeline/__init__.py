@@ -1,4 +1,4 @@
-"""One function per task of the DAG, and all of them in a row: the daily run, the backfill and the command line share them."""
+"""One function per task of the DAG, and all in a row: shared by daily run, backfill and command line."""
 
 from __future__ import annotations
 
@@ -16,7 +16,13 @@ from hindsight.pipeline.runtime import Runtime
 from hindsight.pipeline.snapshots import compute_snapshots
 from hindsight.windows import DayRange
 
-STEPS: Final = ("extract_predictions", "join_ground_truth", "compute_snapshots", "detect_degradation", "notify")
+STEPS: Final = (
+    "extract_predictions",
+    "join_ground_truth",
+    "compute_snapshots",
+    "detect_degradation",
+    "notify",
+)
 """The tasks that compute, in order."""
 
 
@@ -25,11 +31,13 @@ def run_days(
     days: DayRange,
     runtime: Runtime,
     mode: Notify = Notify.NONE,
-    step: Callable[[str], None] = lambda name: None,
+    step: Callable[[str], None] = lambda _: None,
 ) -> dict[str, dict[str, Any]]:
     """Run every step for these days in one pass; `step` is told the name of each as it begins."""
     done: dict[str, dict[str, Any]] = {}
-    for name, task in zip(STEPS, (extract_predictions, join_ground_truth, compute_snapshots, detect_degradation), strict=False):
+    for name, task in zip(
+        STEPS, (extract_predictions, join_ground_truth, compute_snapshots, detect_degradation), strict=False
+    ):
         step(name)
         done[name] = task(spec, days, runtime)
     step("notify")

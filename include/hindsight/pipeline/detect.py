@@ -44,7 +44,11 @@ def detect_degradation(spec: MonitorSpec, days: DayRange, runtime: Runtime) -> d
                 for horizon, found in touched(pairs, present, detector.window).items()
                 if horizon in horizons_of(spec, detector)
             }
-            rows = [row for horizon, found in ends.items() for row in judge(spec, detector, horizon, found, connection, runtime)]
+            rows = [
+                row
+                for horizon, found in ends.items()
+                for row in judge(spec, detector, horizon, found, connection, runtime)
+            ]
             partitions = [
                 (detector.name, midnight(days_of(end, detector.window).start, zone(spec)), horizon)
                 for horizon, found in ends.items()
@@ -53,7 +57,10 @@ def detect_degradation(spec: MonitorSpec, days: DayRange, runtime: Runtime) -> d
             runtime.store.replace_detections(connection, spec.monitor, partitions, rows)
             for row in rows:
                 verdicts[row.verdict] = verdicts.get(row.verdict, 0) + 1
-    return {"detections": sum(verdicts.values()), **{str(verdict): count for verdict, count in sorted(verdicts.items())}}
+    return {
+        "detections": sum(verdicts.values()),
+        **{str(verdict): count for verdict, count in sorted(verdicts.items())},
+    }
 
 
 def horizons_of(spec: MonitorSpec, detector: BaseDetector) -> tuple[Horizon, ...]:
@@ -81,17 +88,28 @@ def judge(
 ) -> Iterator[Detection]:
     """The detections of one detector at one horizon for the windows that end on these days."""
     stored = SnapshotIndex(spec, detector, horizon, ends, connection, runtime)
-    references = references_of(spec, detector, horizon, connection, runtime) if detector.needs_reference else {}
+    references = (
+        references_of(spec, detector, horizon, connection, runtime) if detector.needs_reference else {}
+    )
     known: History | None = None
     if detector.adjusts:
-        known = history(spec, DayRange(days_of(ends[0], detector.window).start, ends[-1]), horizon, connection, runtime, [ALL])
+        known = history(
+            spec,
+            DayRange(days_of(ends[0], detector.window).start, ends[-1]),
+            horizon,
+            connection,
+            runtime,
+            [ALL],
+        )
     for end in ends:
         window = days_of(end, detector.window)
         for version in stored.versions(window.start):
             latest = stored.point(version, detector.window, end)
             if latest is None:
                 continue
-            days = tuple(found for day in window if (found := stored.point(version, Span(1), day)) is not None)
+            days = tuple(
+                found for day in window if (found := stored.point(version, Span(1), day)) is not None
+            )
             reference = references.get(version)
             excuse = no_reference(spec, detector, window, reference)
             series = Series(
@@ -102,7 +120,13 @@ def judge(
                 fixed=spec.reference.values.get(detector.metric),
                 no_reference=excuse,
             )
-            if detector.adjusts and known is not None and not excuse and reference is not None and latest.usable:
+            if (
+                detector.adjusts
+                and known is not None
+                and not excuse
+                and reference is not None
+                and latest.usable
+            ):
                 series = adjusted(detector, series, known, version, reference)
             yield detection(spec, detector, horizon, end, version, series)
 
@@ -189,13 +213,17 @@ def references_of(
             maturity=Maturity.MATURE if enough else Maturity.PROVISIONAL,
             status=Status.OK,
         )
-        adjusts = detector.adjusts and isinstance(statistics, BinaryStatistics)
-        found[version] = Reference(point, Baseline.of(statistics) if adjusts else None)
+        baseline = None
+        if detector.adjusts and isinstance(statistics, BinaryStatistics):
+            baseline = Baseline.of(statistics)
+        found[version] = Reference(point, baseline)
     return found
 
 
-def no_reference(spec: MonitorSpec, detector: BaseDetector, window: DayRange, reference: Reference | None) -> str | None:
-    """Why a window cannot be compared with the reference, if so: the tested point is never in its own baseline."""
+def no_reference(
+    spec: MonitorSpec, detector: BaseDetector, window: DayRange, reference: Reference | None
+) -> str | None:
+    """Why a window cannot be compared with the reference, if so: it is never in its own baseline."""
     days = reference_days(spec)
     if not detector.needs_reference or days is None:
         return None
@@ -208,8 +236,10 @@ def no_reference(spec: MonitorSpec, detector: BaseDetector, window: DayRange, re
     return None
 
 
-def adjusted(detector: BaseDetector, series: Series, known: History, version: str, reference: Reference) -> Series:
-    """The series with what the reference makes us expect of the scores: of the window, and of its days for a trend."""
+def adjusted(
+    detector: BaseDetector, series: Series, known: History, version: str, reference: Reference
+) -> Series:
+    """The series with what the reference makes us expect of its scores; for a trend, of each day's."""
     statistics = known.groups.get((version, ALL))
     baseline = reference.baseline
     if baseline is None or not isinstance(statistics, BinaryStatistics):

@@ -1,4 +1,4 @@
-"""First task: can the logs be read as the monitor says, and what do they hold for these days?"""
+"""First task: see whether the logs can be read as the monitor says, and what they hold for these days."""
 
 from __future__ import annotations
 
@@ -39,13 +39,14 @@ def extract_predictions(spec: MonitorSpec, days: DayRange, runtime: Runtime) -> 
     refuse_unfinished(spec, days, runtime)
     windows = [bounds(spec, day) for day in days]
     with opened(spec, runtime) as (source, statement):
-        counts = {position: rows for position, rows in source.fetch(statement.volume(windows))}
+        counts = dict(source.fetch(statement.volume(windows)))
         if spec.predictions.unique:
             repeated = source.fetch(statement.repeated(windows))
             if repeated:
                 raise SourceError(
-                    f"{spec.predictions} is declared unique, but id {repeated[0][0]!r} occurs {repeated[0][1]} times in a "
-                    "day: remove `unique: true`, and duplicates are resolved and counted."
+                    f"{spec.predictions} is declared unique, but id {repeated[0][0]!r} occurs "
+                    f"{repeated[0][1]} times in a day: remove `unique: true`, and duplicates are resolved "
+                    "and counted."
                 )
     return {
         "start": str(days.start),

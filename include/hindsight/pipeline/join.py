@@ -45,7 +45,10 @@ def join_ground_truth(spec: MonitorSpec, days: DayRange, runtime: Runtime) -> di
     pairs = sorted(computed(spec, days, [pair for pair, made_by in present.items() if made_by == spec.hash]))
     made = compute(spec, pairs, runtime)
     with runtime.store.transaction(spec.monitor) as connection:
-        old = {Pair(state.horizon, day): state for day, state in states_of(connection, runtime.store, spec, pairs)}
+        old = {
+            Pair(state.horizon, day): state
+            for day, state in states_of(connection, runtime.store, spec, pairs)
+        }
         settled = {pair: settle(old.get(pair), made[pair]) for pair in pairs}
         kept = [pair for pair in pairs if settled[pair].source_rewritten]
         if kept:
@@ -157,7 +160,9 @@ def pair_of(
         )
         for group, payload in sorted(found, key=lambda item: (item[0].version, item[0].segment))
     )
-    whole = STATISTICS[spec.task].parse([payload for group, payload in found if group.segment == ALL] or [None])
+    whole = STATISTICS[spec.task].parse(
+        [payload for group, payload in found if group.segment == ALL] or [None]
+    )
     digest = hashlib.sha256("\n".join(f"{r.version}\t{r.segment}\t{r.payload}" for r in rows).encode())
     state = WindowState(
         monitor=spec.monitor,

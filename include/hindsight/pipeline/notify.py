@@ -69,7 +69,9 @@ def enqueue(
         incidents = told(incidents, decision, routes)
         if not routes:
             continue
-        document = to_json(compose(decision, spec, snapshots=evidence(spec, decision, runtime, connection), links=links))
+        document = to_json(
+            compose(decision, spec, snapshots=evidence(spec, decision, runtime, connection), links=links)
+        )
         rows = [
             Notification(
                 monitor=spec.monitor,
@@ -127,11 +129,15 @@ def deliver(spec: MonitorSpec, runtime: Runtime) -> dict[str, Any]:
         with runtime.store.transaction() as connection:
             runtime.store.record(connection, number, error=error, **outcome)
     if failures:
-        raise HindsightError(f"{len(failures)} of {len(claimed)} notifications were not delivered: " + "; ".join(failures))
+        raise HindsightError(
+            f"{len(failures)} of {len(claimed)} notifications were not delivered: " + "; ".join(failures)
+        )
     return counts
 
 
-def attempt(row: Notification, notifiers: Mapping[str, Any], runtime: Runtime) -> tuple[dict[str, Any], str | None]:
+def attempt(
+    row: Notification, notifiers: Mapping[str, Any], runtime: Runtime
+) -> tuple[dict[str, Any], str | None]:
     """Send one row: the new state of it, and what went wrong if anything did."""
     document = from_json(row.document)
     key = f"{row.monitor}/{row.day}/{row.kind}/{row.notifier}"

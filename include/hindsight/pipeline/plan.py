@@ -68,5 +68,6 @@ def refuse_unfinished(spec: MonitorSpec, days: DayRange, runtime: Runtime) -> No
     over = midnight(days.end + timedelta(days=1), zone(spec))
     if over > runtime.clock():
         raise HindsightError(
-            f"{days.end} is not over yet in {spec.timezone}: run {spec.monitor} for it after {over.isoformat()}."
+            f"{days.end} is not over yet in {spec.timezone}: "
+            f"run {spec.monitor} for it after {over.isoformat()}."
         )

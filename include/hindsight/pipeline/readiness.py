@@ -41,5 +41,7 @@ def readiness(spec: MonitorSpec, day: date, runtime: Runtime) -> Readiness:
     coverage = labelled / predictions if predictions else None
     if coverage is not None and coverage >= spec.maturity.min_coverage:
         return Readiness(True, f"{coverage:.0%} of the first due window have a label", watermark, coverage)
-    newest_label = "there is no label yet" if watermark is None else f"the newest label is of {watermark.isoformat()}"
+    newest_label = (
+        "there is no label yet" if watermark is None else f"the newest label is of {watermark.isoformat()}"
+    )
     return Readiness(False, f"{newest_label}, before {moment.isoformat()}", watermark, coverage)

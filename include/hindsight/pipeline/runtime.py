@@ -20,7 +20,7 @@ def now() -> datetime:
 
 @dataclass(frozen=True)
 class Runtime:
-    """The store, ways to resolve connection ids, a clock, and the folder that relative file names start from."""
+    """The store, ways to resolve connection ids, a clock, and the folder that file names start from."""
 
     store: Store
     database_url: Callable[[str], sa.URL]

@@ -51,7 +51,10 @@ def snapped(connection: sa.Connection, spec: MonitorSpec, days: DayRange, runtim
     if not wanted:
         return set()
     found = set()
-    for metric, horizons in (("volume", {NO_LABELS}), ("coverage", {pair.horizon for pair in wanted} - {NO_LABELS})):
+    for metric, horizons in (
+        ("volume", {NO_LABELS}),
+        ("coverage", {pair.horizon for pair in wanted} - {NO_LABELS}),
+    ):
         for horizon in horizons:
             rows = runtime.store.snapshots(
                 connection, spec.monitor, metric=metric, horizon=horizon, window=Span(1), segment=ALL
@@ -81,7 +84,9 @@ def history(
     """The stored statistics of these days at one horizon."""
     start, end = midnight(days.start, zone(spec)), midnight(days.end + timedelta(days=1), zone(spec))
     rows: dict[tuple[str, str], dict[date, StatisticRow]] = {}
-    found = runtime.store.statistics(connection, spec.monitor, start, end, horizons=[horizon], segments=segments)
+    found = runtime.store.statistics(
+        connection, spec.monitor, start, end, horizons=[horizon], segments=segments
+    )
     for row in found:
         rows.setdefault((row.version, row.segment), {})[local_day(spec, row.window_start)] = row
     kind, unit = STATISTICS[spec.task], spec.ground_truth.unit
@@ -94,7 +99,7 @@ def history(
 
 
 def stretches(ends: Sequence[date], span: Span) -> Iterator[tuple[DayRange, list[date]]]:
-    """Ascending last days, cut where no window of one part reaches into the next; each with the days it needs."""
+    """Ascending last days, cut where no window reaches into the next part; each with the days it needs."""
     part: list[date] = []
     for end in ends:
         if part and (end - part[-1]).days > span.count:
@@ -138,7 +143,7 @@ def frame(
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One metric of one group over the windows of a history, ready to be written; None for what is undefined."""
+    """One metric of one group over the windows of a history, ready to write; None for what is undefined."""
 
     metric: Metric
     value: list[float | None]
@@ -157,7 +162,7 @@ class Column:
 def windows_of(
     spec: MonitorSpec, span: Span, horizon: Horizon, frames: Sequence[Frame], known: History
 ) -> Iterator[Snapshot]:
-    """Snapshots of all groups and metrics; a window without a single row has them once, for nobody's version."""
+    """Snapshots of all groups and metrics; a window without a row has them once, for nobody's version."""
     alive: set[int] = set()
     for key, statistics in known.groups.items():
         lived = known.lived[key]
@@ -203,10 +208,14 @@ def snapshot(
     status, reason, maturity = Status.OK, None, Maturity.MATURE
     if metric.labelled and (share is None or share < asked):
         maturity = Maturity.PROVISIONAL
-        reason = None if share is None else f"{share:.0%} of the predictions have a label, {asked:.0%} are asked for"
+        if share is not None:
+            reason = f"{share:.0%} of the predictions have a label, {asked:.0%} are asked for"
     if frame.missing:
         status, maturity, value, error = Status.UNDEFINED, Maturity.PENDING, None, None
-        reason = f"{len(frame.missing)} of {span.count} days were not computed at {horizon}, the first is {frame.missing[0]}"
+        first = frame.missing[0]
+        reason = (
+            f"{len(frame.missing)} of {span.count} days were not computed at {horizon}, the first is {first}"
+        )
     elif predictions == 0:
         status, reason, error = Status.EMPTY, "there is no prediction in the window", None
         value = 0.0 if metric.name == "volume" else None

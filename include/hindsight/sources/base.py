@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import sqlalchemy as sa
 
@@ -32,9 +32,10 @@ class Source(ABC):
     join runs where they lie.
     """
 
-    text_collation: ClassVar[str | None] = None
+    text_collation: str | None = None
     """Collation that orders text by code point, where the engine's default may not."""
 
+    @abstractmethod
     def __init__(self, location: Location, database_url: Callable[[str], sa.URL], root: Path) -> None:
         """Open the place; `database_url` resolves a connection id, `root` anchors relative file names."""
 

@@ -26,38 +26,31 @@ class DatabaseSource(Source):
         url = database_url(location.connection)
         self._engine = sa.create_engine(url, pool_pre_ping=True, hide_parameters=True)
         if self._engine.dialect.name == "postgresql":
-            self.text_collation = "C"  # type: ignore[misc]
+            self._engine = self._engine.execution_options(postgresql_readonly=True)
+            self.text_collation = "C"
 
     def close(self) -> None:
         self._engine.dispose()
 
     def relation(self, location: Location, name: str) -> tuple[sa.FromClause, Mapping[str, Kind]]:
-        rows: sa.FromClause
         if location.query is not None:
-            rows = self._query(location.query.strip().rstrip(";"), name)
-        else:
-            schema, _, table = (location.table or "").rpartition(".")
-            rows = sa.table(table, schema=schema or None)
-        kinds = self._kinds(rows, location)
-        columns = [sa.column(column) for column in kinds]
-        if location.query is not None:
-            named = sa.text(location.query.strip().rstrip(";")).columns(*columns)
-            return named.subquery(name), kinds
-        return sa.table(rows.name, *columns, schema=rows.schema).alias(name), kinds  # type: ignore[attr-defined]
-
-    def _query(self, query: str, name: str) -> sa.FromClause:
-        # A colon in a user's query is a cast or a time, never a parameter of ours.
-        return sa.text(query.replace(":", r"\:")).columns().subquery(name)
+            query = as_written(location.query)
+            kinds = self._kinds(query.columns().subquery(name), location)
+            return query.columns(*map(column_of, kinds)).subquery(name), kinds
+        schema, _, table = (location.table or "").rpartition(".")
+        kinds = self._kinds(sa.table(table, schema=schema or None), location)
+        return sa.table(table, *map(column_of, kinds), schema=schema or None).alias(name), kinds
 
     def _kinds(self, rows: sa.FromClause, location: Location) -> Mapping[str, Kind]:
         statement = sa.select(sa.text("*")).select_from(rows).limit(0)
-        with self._engine.connect() as connection:
-            try:
+        try:
+            with self._engine.connect() as connection:
                 cursor = connection.execute(statement).cursor
-            except sa.exc.DBAPIError as error:
-                raise SourceError(f"{location} on connection {self._name!r} cannot be read: {said(error)}") from error
-            assert cursor is not None and cursor.description is not None
-            return {column[0]: self._kind(column[1]) for column in cursor.description}
+                assert cursor is not None
+                return {name: self._kind(code) for name, code, *_ in cursor.description or ()}
+        except sa.exc.DBAPIError as error:
+            what = "The query" if location.query is not None else f"Table {location.table!r}"
+            raise SourceError(f"{what} on connection {self._name!r} cannot be read: {said(error)}") from error
 
     def _kind(self, code: object) -> Kind:
         return POSTGRES_KINDS.get(code, Kind.OTHER) if isinstance(code, int) else Kind.OTHER
@@ -66,7 +59,6 @@ class DatabaseSource(Source):
         try:
             with self._engine.connect() as connection:
                 if self._engine.dialect.name == "postgresql":
-                    connection.exec_driver_sql("SET TRANSACTION READ ONLY")
                     connection.exec_driver_sql("SET LOCAL TIME ZONE 'UTC'")
                 return [tuple(row) for row in connection.execute(statement)]
         except sa.exc.DBAPIError as error:
@@ -81,6 +73,16 @@ POSTGRES_KINDS: Mapping[int, Kind] = {
     1184: Kind.INSTANT,
 }
 """PostgreSQL's type numbers (pg_type.oid), as its drivers report them."""
+
+
+def column_of(name: str) -> sa.ColumnClause[Any]:
+    """A column by its name; what it holds is `Kind`'s business."""
+    return sa.column(name)
+
+
+def as_written(query: str) -> sa.TextClause:
+    """A user's query: a colon in it is a cast or a time, no parameter; its last line may be a comment."""
+    return sa.text(query.strip().rstrip(";").replace(":", r"\:") + "\n")
 
 
 def said(error: sa.exc.DBAPIError) -> str:

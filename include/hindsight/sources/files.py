@@ -7,7 +7,6 @@ third dialect stands between.  The database is in memory; nothing is ever writte
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +39,11 @@ KINDS: Mapping[str, Kind] = {
     "VARCHAR": Kind.TEXT,
     "UUID": Kind.TEXT,
     **dict.fromkeys(
-        "TINYINT SMALLINT INTEGER BIGINT HUGEINT UTINYINT USMALLINT UINTEGER UBIGINT FLOAT DOUBLE".split(),
+        ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "FLOAT", "DOUBLE"),
+        Kind.NUMBER,
+    ),
+    **dict.fromkeys(
+        ("UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT"),
         Kind.NUMBER,
     ),
 }
@@ -59,7 +62,12 @@ class FileSource(Source):
     """
 
     def __init__(
-        self, location: Location, database_url: Callable[[str], sa.URL], root: Path, *, threads: int | None = None
+        self,
+        location: Location,
+        database_url: Callable[[str], sa.URL],
+        root: Path,
+        *,
+        threads: int | None = None,
     ) -> None:
         self._root = root
         self._connection = duckdb.connect(":memory:")
@@ -109,8 +117,8 @@ class FileSource(Source):
             self._connection.register_filesystem(fsspec.filesystem(protocol))
         except (ImportError, ValueError) as error:
             raise SourceError(
-                f"Files on {protocol}:// need an fsspec filesystem that is not installed: install the package "
-                f"that provides it ({error})."
+                f"Files on {protocol}:// need an fsspec filesystem that is not installed: "
+                f"install the package that provides it ({error})."
             ) from error
 
     def fetch(self, statement: sa.Select[Any]) -> list[tuple[Any, ...]]:
@@ -120,8 +128,8 @@ class FileSource(Source):
             return self._connection.execute(str(compiled), values).fetchall()
         except duckdb.OutOfRangeException as error:
             raise SourceError(
-                "A sum of fixed-point terms left the range of a 38-digit integer: set `unit` of ground_truth to "
-                f"the size of a typical value ({first_line(error)})."
+                "A sum of fixed-point terms left the range of a 38-digit integer: set `unit` of ground_truth "
+                f"to the size of a typical value ({first_line(error)})."
             ) from error
         except duckdb.Error as error:
             raise SourceError(f"The files cannot be read as the monitor says: {first_line(error)}") from error
@@ -136,8 +144,3 @@ def kind_of(type_name: object) -> Kind:
 def first_line(error: BaseException) -> str:
     """What an engine's error says, without its many-line illustration."""
     return str(error).strip().splitlines()[0]
-
-
-def naive(moment: datetime) -> datetime:
-    """A moment without its zone, for engines that compare wall clocks."""
-    return moment.replace(tzinfo=None)

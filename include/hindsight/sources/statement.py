@@ -21,7 +21,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 
 from hindsight.domain.bins import BINS, LINEAR_BINS, TAIL_BINS, TAIL_EDGES
-from hindsight.domain.spec import GroundTruth, Location, MonitorSpec, PredictionLog
+from hindsight.domain.spec import Location, MonitorSpec
 from hindsight.domain.values import NO_VALUE, UNVERSIONED, OnConflict, Task
 from hindsight.errors import SourceError
 from hindsight.sources.base import Kind, Source
@@ -63,7 +63,9 @@ class Relation:
             )
         if kinds and self.kinds[name] not in kinds:
             wanted = " or ".join(kinds)
-            raise SourceError(f"Column {name!r} of {self.location} ({role}) is {self.kinds[name]}, not {wanted}.")
+            raise SourceError(
+                f"Column {name!r} of {self.location} ({role}) is {self.kinds[name]}, not {wanted}."
+            )
         return self.rows.c[name]
 
     def time(self, name: str, role: str) -> Column:
@@ -118,7 +120,9 @@ def fixed(term: Column, *, wide: bool = False) -> Column:
     return sa.cast(whole, sa.Numeric(38, 0) if wide else sa.BigInteger)
 
 
-def decide(value: Column, edges: Sequence[Any], leaves: Sequence[Column], bound: Callable[[Any], Column]) -> Column:
+def decide(
+    value: Column, edges: Sequence[Any], leaves: Sequence[Column], bound: Callable[[Any], Column]
+) -> Column:
     """The leaf that a value falls to between ascending edges, by a balanced tree of comparisons.
 
     `leaves` has one more entry than `edges`: leaf i holds edges[i-1] <= value < edges[i].
@@ -166,7 +170,9 @@ def decision(relation: Relation, name: str, role: str) -> Column:
     column = relation.column(name, role, Kind.BOOLEAN, Kind.NUMBER)
     if relation.kinds[name] is Kind.BOOLEAN:
         return sa.case((column, constant(1)), (sa.not_(column), constant(0)), else_=sa.null())
-    return sa.case((column == constant(1), constant(1)), (column == constant(0), constant(0)), else_=sa.null())
+    return sa.case(
+        (column == constant(1), constant(1)), (column == constant(0), constant(0)), else_=sa.null()
+    )
 
 
 def measure(relation: Relation, name: str, role: str, unit: float) -> Column:
@@ -184,7 +190,9 @@ def bucket(time: Column, bounds: sa.FromClause, horizons: int) -> Column:
 class Statement:
     """The statistics of a monitor's windows as one Select, with the relations it reads."""
 
-    def __init__(self, spec: MonitorSpec, predictions: Relation, labels: Relation, collation: str | None) -> None:
+    def __init__(
+        self, spec: MonitorSpec, predictions: Relation, labels: Relation, collation: str | None
+    ) -> None:
         self.spec, self.predictions, self.labels = spec, predictions, labels
         self.collation = collation
         self.binary = spec.task is Task.BINARY
@@ -192,15 +200,19 @@ class Statement:
     def check(self) -> None:
         """Raise SourceError for the first column that is missing or of the wrong kind."""
         columns = self.spec.predictions.columns
-        for name, role in ((columns.latency_ms, "latency_ms"), *((f, "features") for f in self.spec.predictions.features)):
+        for name, role in (
+            (columns.latency_ms, "latency_ms"),
+            *((f, "features") for f in self.spec.predictions.features),
+        ):
             if name is not None:
                 self.predictions.column(name, role)
         log, truth = self.predictions, self.labels
         kinds = [log.kinds.get(columns.id), truth.kinds.get(self.spec.ground_truth.columns.id)]
         if None not in kinds and kinds[0] is not kinds[1]:
             raise SourceError(
-                f"Column {columns.id!r} of {log.location} is {kinds[0]} but {self.spec.ground_truth.columns.id!r} "
-                f"of {truth.location} is {kinds[1]}: ids must be of one kind to be joined."
+                f"Column {columns.id!r} of {log.location} is {kinds[0]} but "
+                f"{self.spec.ground_truth.columns.id!r} of {truth.location} is {kinds[1]}: "
+                "ids must be of one kind to be joined."
             )
 
     def statistics(self, windows: Sequence[WindowBounds]) -> sa.Select[Any]:
@@ -223,31 +235,37 @@ class Statement:
             learnt.c.actual,
             sa.func.coalesce(learnt.c.first, constant(1)).label("first"),
             bucket(said.c.known, bounds, horizons).label("known"),
-            sa.case((learnt.c.id.is_not(None), bucket(learnt.c.time, bounds, horizons)), else_=sa.null()).label("learnt"),
+            sa.case(
+                (learnt.c.id.is_not(None), bucket(learnt.c.time, bounds, horizons)), else_=sa.null()
+            ).label("learnt"),
             sa.case(
                 (learnt.c.until.is_not(None), bucket(learnt.c.until, bounds, horizons)), else_=sa.null()
             ).label("superseded"),
-            sa.case((sa.and_(early, flip), constant(3)), (flip, constant(2)), (early, constant(1)), else_=constant(0)).label(
-                "remark"
-            ),
+            sa.case(
+                (sa.and_(early, flip), constant(3)),
+                (flip, constant(2)),
+                (early, constant(1)),
+                else_=constant(0),
+            ).label("remark"),
         ).select_from(joined)
         return self.grouped(row.cte("joined"))
 
     def volume(self, windows: Sequence[WindowBounds]) -> sa.Select[Any]:
         """Rows of the prediction log per window: (position, rows)."""
         placed = self.placed(windows, [])
-        return sa.select(placed.c.position, sa.func.count()).where(placed.c.position.is_not(None)).group_by(
-            placed.c.position
-        )
+        keys: list[Column] = [placed.c.position]
+        return sa.select(*keys, sa.func.count()).where(placed.c.position.is_not(None)).group_by(*keys)
 
     def repeated(self, windows: Sequence[WindowBounds]) -> sa.Select[Any]:
-        """One id that occurs more than once in a window with the same version, and how often; no row if none does."""
+        """One id that a window holds more than once with the same version, and how often; else no row."""
         columns = self.spec.predictions.columns
         log = self.predictions
         version = log.column(columns.version, "version") if columns.version else constant(0)
         placed = self.placed(windows, [log.column(columns.id, "id").label("id"), version.label("version")])
         keys = [placed.c.position, placed.c.id, placed.c.version]
-        counted = sa.select(placed.c.id, sa.func.count()).where(placed.c.position.is_not(None), placed.c.id.is_not(None))
+        counted = sa.select(placed.c.id, sa.func.count()).where(
+            placed.c.position.is_not(None), placed.c.id.is_not(None)
+        )
         return counted.group_by(*keys).having(sa.func.count() > constant(1)).limit(1)
 
     def watermark(self) -> sa.Select[Any]:
@@ -259,7 +277,9 @@ class Statement:
     def landed(self, window: WindowBounds, before: datetime) -> sa.Select[Any]:
         """How many ids a window has, and how many of them have a label learnt before an instant."""
         truth, columns = self.labels, self.spec.ground_truth.columns
-        placed = self.placed([window], [self.predictions.column(self.spec.predictions.columns.id, "id").label("id")])
+        placed = self.placed(
+            [window], [self.predictions.column(self.spec.predictions.columns.id, "id").label("id")]
+        )
         said = sa.select(placed.c.id).where(placed.c.position.is_not(None)).distinct().subquery("said_ids")
         learnt = (
             sa.select(truth.column(columns.id, "id").label("id"))
@@ -268,16 +288,15 @@ class Statement:
             .distinct()
             .subquery("learnt_ids")
         )
-        return sa.select(sa.func.count(said.c.id), sa.func.count(learnt.c.id)).select_from(
-            said.outerjoin(learnt, said.c.id == learnt.c.id)
-        )
+        counts: list[Column] = [sa.func.count(said.c.id), sa.func.count(learnt.c.id)]
+        return sa.select(*counts).select_from(said.outerjoin(learnt, said.c.id == learnt.c.id))
 
     def label_quality(self, days: Sequence[WindowBounds], lookback: int, last: int) -> sa.Select[Any]:
         """Labels learnt on each day after the first `lookback` ones, by what is odd about them.
 
         Gives (position, reason, rows).  `days` are consecutive.  A label is an `orphan_label` if none of
-        the `lookback` days before it, nor its own, has a prediction of its id, and `after_last_horizon`
-        if only days more than `last` before it have one.
+        the `lookback` days before it, nor its own, has a prediction of its id that was known by the end
+        of its day, and `after_last_horizon` if only days more than `last` before it have one.
         """
         truth, columns = self.labels, self.spec.ground_truth.columns
         actual = (
@@ -304,10 +323,19 @@ class Statement:
             .group_by(*keys)
             .cte("labels_of_days")
         )
-        placed = self.placed(days, [self.predictions.column(self.spec.predictions.columns.id, "id").label("id")])
-        said = sa.select(placed.c.position, placed.c.id).where(placed.c.position.is_not(None)).distinct().cte("said")
+        placed = self.placed(
+            days, [self.predictions.column(self.spec.predictions.columns.id, "id").label("id")]
+        )
+        said = (
+            sa.select(placed.c.position, placed.c.id)
+            .where(placed.c.position.is_not(None))
+            .distinct()
+            .cte("said")
+        )
         own = labels.c.position + constant(lookback)
-        near = sa.and_(said.c.id == labels.c.id, said.c.position <= own, said.c.position >= own - constant(lookback))
+        near = sa.and_(
+            said.c.id == labels.c.id, said.c.position <= own, said.c.position >= own - constant(lookback)
+        )
         matched = (
             sa.select(*labels.c, sa.func.max(said.c.position).label("newest"))
             .select_from(labels.outerjoin(said, near))
@@ -339,9 +367,24 @@ class Statement:
     def grouped(self, joined: sa.CTE) -> sa.Select[Any]:
         """Lines per segment column; the terms are computed once a row, before the segments fan out."""
         terms = self.terms(joined)
-        keys = ["position", "version", "reason", "predicted", "outcome", "bin", "known", "learnt", "superseded", "first"]
+        keys = [
+            "position",
+            "version",
+            "reason",
+            "predicted",
+            "outcome",
+            "bin",
+            "known",
+            "learnt",
+            "superseded",
+            "first",
+        ]
         width = max(1, len(self.spec.segments))
-        outcome = joined.c.actual if self.binary else sa.case((joined.c.actual.is_not(None), constant(0)), else_=sa.null())
+        outcome = (
+            joined.c.actual
+            if self.binary
+            else sa.case((joined.c.actual.is_not(None), constant(0)), else_=sa.null())
+        )
         termed = sa.select(
             *(outcome.label(name) if name == "outcome" else joined.c[name] for name in (*keys, "remark")),
             *(joined.c[f"segment_{i}"] for i in range(len(self.spec.segments))),
@@ -356,7 +399,9 @@ class Statement:
             which = sets.c.which
             segment = sa.case(*((which == constant(i), termed.c[f"segment_{i}"]) for i in range(width)))
         fanned = sa.select(
-            which.label("which"), segment.label("segment"), *(c for c in termed.c if not c.name.startswith("segment_"))
+            which.label("which"),
+            segment.label("segment"),
+            *(c for c in termed.c if not c.name.startswith("segment_")),
         ).select_from(source)
         lines = fanned.subquery("fanned")
         group = [lines.c[name] for name in ("which", "segment", *keys, "remark")]
@@ -382,7 +427,14 @@ class Statement:
         value, actual = row.c.value, row.c.actual
         error = value - actual
         plain = [value, value * value]
-        labelled = [error, sa.func.abs(error), error * error, error * error * error * error, actual, actual * actual]
+        labelled = [
+            error,
+            sa.func.abs(error),
+            error * error,
+            error * error * error * error,
+            actual,
+            actual * actual,
+        ]
         return [fixed(t, wide=True) for t in plain] + [
             sa.case((actual.is_not(None), fixed(t, wide=True)), else_=sa.cast(constant(0), sa.Numeric(38, 0)))
             for t in labelled
@@ -400,9 +452,9 @@ class Statement:
             time.label("time"),
             known.label("known"),
             *(
-                sa.func.coalesce(sa.cast(log.column(name, "segments"), sa.Text), sa.literal_column(f"'{NO_VALUE}'")).label(
-                    f"segment_{i}"
-                )
+                sa.func.coalesce(
+                    sa.cast(log.column(name, "segments"), sa.Text), sa.literal_column(f"'{NO_VALUE}'")
+                ).label(f"segment_{i}")
                 for i, name in enumerate(self.spec.segments)
             ),
             *self.answer(),
@@ -415,7 +467,9 @@ class Statement:
         log, columns = self.predictions, self.spec.predictions.columns
         if not self.binary:
             assert columns.prediction is not None
-            return [measure(log, columns.prediction, "prediction", self.spec.ground_truth.unit).label("value")]
+            return [
+                measure(log, columns.prediction, "prediction", self.spec.ground_truth.unit).label("value")
+            ]
         score: Column = constant(0.0)
         if columns.score is not None:
             raw = number(log.column(columns.score, "score", Kind.NUMBER))
@@ -424,7 +478,9 @@ class Statement:
         if columns.prediction is not None:
             predicted = decision(log, columns.prediction, "prediction")
         else:
-            predicted = sa.case((score >= constant(float(self.spec.predictions.threshold)), constant(1)), else_=constant(0))
+            predicted = sa.case(
+                (score >= constant(float(self.spec.predictions.threshold)), constant(1)), else_=constant(0)
+            )
         return [score.label("score"), predicted.label("predicted")]
 
     def judged(self, rows: sa.FromClause) -> sa.CTE:
@@ -444,10 +500,13 @@ class Statement:
                 order_by=[rows.c.known, rows.c.time, *self.total_order(rows)],
             )
             ranked = sa.select(*rows.c, reason.label("reason"), first_said.label("rank")).subquery("ranked")
-            rows, reason = ranked, sa.case(
-                (ranked.c.reason.is_not(None), ranked.c.reason),
-                (ranked.c.rank > constant(1), sa.literal_column("'duplicate'")),
-                else_=sa.null(),
+            rows, reason = (
+                ranked,
+                sa.case(
+                    (ranked.c.reason.is_not(None), ranked.c.reason),
+                    (ranked.c.rank > constant(1), sa.literal_column("'duplicate'")),
+                    else_=sa.null(),
+                ),
             )
         kept = [c for c in rows.c if c.name not in {"reason", "rank", "score", "value", "predicted"}]
         usable = reason.is_(None)
@@ -467,9 +526,14 @@ class Statement:
 
     def total_order(self, rows: sa.FromClause) -> list[Column]:
         """The remaining columns in an order that is the same everywhere: by value, and text by code point."""
-        columns = [c for c in rows.c if c.name in {"score", "value", "predicted"} or c.name.startswith("segment_")]
-        text = lambda c: sa.collate(c, self.collation) if self.collation and c.name.startswith("segment_") else c  # noqa: E731
-        return [text(c).nulls_last() for c in columns]
+        columns = [
+            c for c in rows.c if c.name in {"score", "value", "predicted"} or c.name.startswith("segment_")
+        ]
+        collated = [
+            sa.collate(c, self.collation) if self.collation and c.name.startswith("segment_") else c
+            for c in columns
+        ]
+        return [c.nulls_last() for c in collated]
 
     def learnt(self, before: datetime) -> sa.CTE:
         """Labels with the time until which each counts, as `on_conflict` says."""
@@ -493,14 +557,17 @@ class Statement:
                 *raw.c, nothing.label("until"), constant(1).label("first"), constant(0).label("flip")
             ).where(*usable)
             return plain.cte("learnt")
-        order = {"partition_by": raw.c.id, "order_by": [raw.c.time, raw.c.actual]}
+
+        def in_turn(function: sa.FunctionElement[Any]) -> Column:
+            return function.over(partition_by=raw.c.id, order_by=[raw.c.time, raw.c.actual])
+
         ranked = (
             sa.select(
                 *raw.c,
-                sa.func.row_number().over(**order).label("rank"),
-                sa.func.lead(raw.c.time).over(**order).label("next_time"),
-                sa.func.lag(raw.c.actual).over(**order).label("previous"),
-                sa.func.first_value(raw.c.actual).over(**order).label("initial"),
+                in_turn(sa.func.row_number()).label("rank"),
+                in_turn(sa.func.lead(raw.c.time)).label("next_time"),
+                in_turn(sa.func.lag(raw.c.actual)).label("previous"),
+                in_turn(sa.func.first_value(raw.c.actual)).label("initial"),
             )
             .where(*usable)
             .subquery("ranked_labels")

@@ -45,12 +45,12 @@ class Statistics(ABC):
     @classmethod
     @abstractmethod
     def payloads(cls, events: Events, groups: int, buckets: int) -> list[list[dict[str, Any]]]:
-        """For each horizon the exact statistics of each group, as plain integers; `{}` where there is no row."""
+        """For each horizon the exact statistics of each group, as plain integers; `{}` without a row."""
 
     @classmethod
     @abstractmethod
     def parse(cls, payloads: Sequence[Mapping[str, Any] | None], unit: float = 1.0) -> Self:
-        """A batch from what `payloads` made; None stands for a window without rows, `unit` undoes the statement's."""
+        """A batch from what `payloads` made; None is a window without rows, `unit` undoes the statement's."""
 
     def __add__(self, other: Self) -> Self:
         return type(self)(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))

@@ -39,11 +39,13 @@ class BinaryStatistics(Statistics):
 
     @property
     def predictions(self) -> Array:
-        return self.counts.sum(axis=(1, 2, 3))
+        rows: Array = self.counts.sum(axis=(1, 2, 3))
+        return rows
 
     @property
     def labelled(self) -> Array:
-        return self.counts[:, :, 1:].sum(axis=(1, 2, 3))
+        rows: Array = self.counts[:, :, 1:].sum(axis=(1, 2, 3))
+        return rows
 
     @property
     def confusion(self) -> Array:
@@ -66,11 +68,15 @@ class BinaryStatistics(Statistics):
             counts, terms = cells.at(bucket)
             there = (counts != 0) | (terms[0] != 0)
             keys, cell = np.divmod(cells.keys[there], BINS)
-            for group, *entry in zip(*split(keys), cell.tolist(), counts[there].tolist(), terms[0][there].tolist(), strict=True):
+            for group, *entry in zip(
+                *split(keys), cell.tolist(), counts[there].tolist(), terms[0][there].tolist(), strict=True
+            ):
                 payloads[group].setdefault("cells", []).append(entry)
             _, terms = tables.at(bucket)
             group_of, predicted, actual = split(tables.keys)
-            for group, yes, outcome, *sums in zip(group_of, predicted, actual, *terms[1:].tolist(), strict=True):
+            for group, yes, outcome, *sums in zip(
+                group_of, predicted, actual, *terms[1:].tolist(), strict=True
+            ):
                 if outcome == NONE:  # the losses of labels that are not known yet stay unknown
                     sums[1:] = [0] * (len(sums) - 1)
                 if any(sums):
@@ -79,9 +85,15 @@ class BinaryStatistics(Statistics):
         return made
 
     @classmethod
-    def parse(cls, payloads: Sequence[Mapping[str, Any] | None], unit: float = 1.0) -> Self:
+    def parse(
+        cls,
+        payloads: Sequence[Mapping[str, Any] | None],
+        unit: float = 1.0,  # noqa: ARG003 - a score has none
+    ) -> Self:
         batch = cls.zeros(len(payloads))
-        cells = [(i, *cell) for i, payload in enumerate(payloads) if payload for cell in payload.get("cells", ())]
+        cells = [
+            (i, *cell) for i, payload in enumerate(payloads) if payload for cell in payload.get("cells", ())
+        ]
         if cells:
             i, predicted, outcome, cell, count, score = np.array(cells, dtype=np.float64).T
             where = (i.astype(int), predicted.astype(int), outcome.astype(int) + 1, cell.astype(int))

@@ -67,7 +67,11 @@ class Tally:
         order = np.argsort(key, kind="stable")
         ordered = key[order]
         self._starts = np.flatnonzero(np.diff(ordered, prepend=-1))
-        self._bucket, self._count, self._terms = events.bucket[order], events.count[order], events.terms[:, order]
+        self._bucket, self._count, self._terms = (
+            events.bucket[order],
+            events.count[order],
+            events.terms[:, order],
+        )
         self.keys: Ints = ordered[self._starts]
 
     def at(self, bucket: int) -> tuple[Ints, npt.NDArray[Any]]:
@@ -100,7 +104,9 @@ def small(column: Sequence[Any]) -> Ints:
     return np.array([NONE if value is None else value for value in column], dtype=np.int64)
 
 
-def read(rows: Sequence[Sequence[Any]], segments: Sequence[str], terms: int, on_conflict: OnConflict) -> Lines:
+def read(
+    rows: Sequence[Sequence[Any]], segments: Sequence[str], terms: int, on_conflict: OnConflict
+) -> Lines:
     """Parse the statement's rows; `segments` are the names of the segment columns."""
     columns = list(zip(*rows, strict=True)) if rows else [()] * (14 + terms)
     which, position = small(columns[0]), small(columns[2])
@@ -138,7 +144,9 @@ def read(rows: Sequence[Sequence[Any]], segments: Sequence[str], terms: int, on_
     events = events_of([[column[i] for i in usable] for column in columns], terms, on_conflict)
     position_of = np.full(len(aside), NONE)
     position_of[usable] = np.arange(len(usable))
-    return Lines(tuple(names), fan_out(events, group[~aside[line]], position_of[line[~aside[line]]]), tuple(remarks))
+    return Lines(
+        tuple(names), fan_out(events, group[~aside[line]], position_of[line[~aside[line]]]), tuple(remarks)
+    )
 
 
 def fan_out(events: Events, group: Ints, line: Ints) -> Events:

@@ -28,6 +28,16 @@ def parse(url: str | sa.URL) -> sa.URL:
     return parsed.set(drivername=_DRIVER)
 
 
+def secrets(url: sa.URL) -> tuple[str, ...]:
+    """What must be told to nobody.
+
+    >>> secrets(sa.make_url("postgresql://ann:secret@db.example.com/warehouse?sslpassword=deep"))
+    ('secret', 'deep')
+    """
+    found = (url.password, *(url.query.get(name) for name in ("password", "sslpassword")))
+    return tuple(secret for secret in found if secret and isinstance(secret, str))
+
+
 def place(url: sa.URL) -> str:
     """The host and database of a URL in words, without user and password.
 

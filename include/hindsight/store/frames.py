@@ -108,7 +108,10 @@ def write_csv(frame: pd.DataFrame, target: str | Path | TextIO) -> None:
 
 def read_snapshot_csv(path: str | Path) -> pd.DataFrame:
     """A frame of snapshots that `write_csv` wrote, equal to the one it was given."""
-    texts = pd.read_csv(path, dtype=str, na_filter=False, encoding="utf-8")
+    try:
+        texts = pd.read_csv(path, dtype=str, na_filter=False, encoding="utf-8")
+    except ValueError as error:
+        raise StoreError(f"{path} cannot be read as CSV: {error}.") from error
     missing = [name for name in SNAPSHOTS.dtypes if name not in texts.columns]
     if missing:
         raise StoreError(f"{path} holds no exported snapshots: it lacks the columns {', '.join(missing)}.")

@@ -32,14 +32,22 @@ _NOW = sa.func.clock_timestamp()
 def enqueue(conn: sa.Connection, notifications: Iterable[Notification]) -> int:
     """Write messages that are not there yet, by (monitor, day, kind, notifier); return how many were new.
 
-    What is there stays, whatever became of it; that its text differs is logged.
+    What is there stays, whatever became of it; that its text differs is logged.  One exception: a message
+    that was held back gives way to one that may be sent, for a silent run must not silence a live one.
     """
     return sum(_enqueue(conn, each) for each in notifications)
 
 
 def _enqueue(conn: sa.Connection, new: Notification) -> bool:
     values = {name: plain(value) for name, value in asdict(new).items()} | {"incidents": list(new.incidents)}
-    statement = insert(table).values(values).on_conflict_do_nothing(constraint="notification_key")
+    held_back = sa.and_(table.c.state == Delivery.SUPPRESSED.value, new.state is Delivery.PENDING)
+    statement = (
+        insert(table)
+        .values(values)
+        .on_conflict_do_update(
+            constraint="notification_key", set_={**values, "updated_at": _NOW}, where=held_back
+        )
+    )
     if conn.execute(statement.returning(table.c.id)).scalar() is not None:
         return True
     key = {name: values[name] for name in ("monitor", "day", "kind", "notifier")}

@@ -34,12 +34,6 @@ def replace_states(conn: sa.Connection, monitor: str, states: Sequence[WindowSta
     replace(conn, WINDOW_STATES, monitor, BY_WINDOW, partitions, states)
 
 
-def flag_windows(conn: sa.Connection, monitor: str, states: Sequence[WindowState]) -> None:
-    """Put states in the place of those of their days and horizons, and leave the statistics as they are."""
-    partitions = {(state.window_start, state.horizon) for state in states}
-    replace(conn, WINDOW_STATES, monitor, BY_WINDOW, partitions, states)
-
-
 def window_states(
     conn: sa.Connection,
     monitor: str,

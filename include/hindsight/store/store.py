@@ -35,7 +35,7 @@ class Store:
     def __init__(self, url: str | sa.URL) -> None:
         parsed = address.parse(url)
         self._place = address.place(parsed)
-        self._secret = parsed.password
+        self._secrets = address.secrets(parsed)
         self._engine = sa.create_engine(
             parsed,
             pool_pre_ping=True,
@@ -79,7 +79,6 @@ class Store:
 
     replace_windows = staticmethod(partitions.replace_windows)
     replace_states = staticmethod(partitions.replace_states)
-    flag_windows = staticmethod(partitions.flag_windows)
     window_states = staticmethod(partitions.window_states)
     statistics = staticmethod(partitions.statistics)
     replace_snapshots = staticmethod(partitions.replace_snapshots)
@@ -108,15 +107,19 @@ class Store:
             raise StoreError(f"All connections to {self._place} are in use.") from error
 
     def _sentence(self, error: BaseException | None) -> str:
-        said = str(error).strip().splitlines() or ["no reason given"]
+        said = self._discreet(str(error).strip()).splitlines() or ["no reason given"]
         state = getattr(error, "sqlstate", None)
         if isinstance(error, psycopg.OperationalError) and state is None:
-            words = f"Cannot reach {self._place}, or lost it: {said[0]}.  Does it run, and may we connect?"
-        elif state in _OUTDATED:
-            words = f"The schema in {self._place} is not what this code needs: {said[0]}.  Run `hindsight store upgrade`."
-        else:
-            words = f"A statement failed in {self._place}: {' '.join(said)}"
-        return words.replace(self._secret, "***") if self._secret else words
+            return f"Cannot reach {self._place}, or lost it: {said[0]}.  Does it run, and may we connect?"
+        if state in _OUTDATED:
+            return f"The schema in {self._place} is not ours ({said[0]}): run `hindsight store upgrade`."
+        return f"A statement failed in {self._place}: {' '.join(said)}"
+
+    def _discreet(self, words: str) -> str:
+        """The words of somebody else without what they must not hold."""
+        for secret in self._secrets:
+            words = words.replace(secret, "***")
+        return words
 
 
 def _cause(error: BaseException | None) -> BaseException | None:

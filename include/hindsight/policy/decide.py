@@ -1,20 +1,15 @@
-"""Whether a run tells anybody anything, and why: decided purely, from what happened and what was told.
-
-No clock, no channel, no text: `hindsight.message` words what is decided here, a notifier carries it.
-Every decision holds its reason, also the one to stay silent.
-"""
+"""The rules: one for a live day, one for a summary, one for a silent run."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable
+from dataclasses import replace
 from datetime import date
-from enum import StrEnum
-from typing import Protocol
 
-from hindsight.domain.records import Delivery, Incident
+from hindsight.domain.records import Incident
 from hindsight.domain.values import Notify, Severity
 from hindsight.incidents import Case, Change, Correction, History, Revision, Transition, class_words
+from hindsight.policy.decision import Act, Decision, Kind
 from hindsight.windows import DayRange
 from hindsight.wording import calendar, counted
 
@@ -24,70 +19,6 @@ _DONE = {
     Change.ESCALATED: "became critical",
     Change.RESOLVED: "resolved",
 }
-
-
-class Act(StrEnum):
-    """What to do: send, record that it was not sent on purpose, or nothing, for there is nothing to tell."""
-
-    SEND = "send"
-    SUPPRESS = "suppress"
-    NOTHING = "nothing"
-
-
-class Kind(StrEnum):
-    """What kind of message: one of the day, or one of a whole range of days."""
-
-    DAILY = "daily"
-    SUMMARY = "summary"
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What a run tells about some days, and why.
-
-    `cases` are the incidents it names, as they stood at the end of the last day, gravest first;
-    `also_open` are those people know already.  Revisions and corrections are quiet notes.
-    """
-
-    act: Act
-    kind: Kind
-    days: DayRange
-    reason: str
-    cases: tuple[Case, ...] = ()
-    transitions: tuple[Transition, ...] = ()
-    also_open: tuple[Case, ...] = ()
-    revisions: tuple[Revision, ...] = ()
-    corrections: tuple[Correction, ...] = ()
-
-    @property
-    def day(self) -> date:
-        """The day under which the message is filed."""
-        return self.days.end
-
-    @property
-    def incidents(self) -> tuple[str, ...]:
-        return tuple(case.incident.id for case in self.cases)
-
-    @property
-    def severity(self) -> Severity:
-        """That of the gravest incident it names; a message that names none is a warning at most."""
-        return _gravest(case.incident.severity for case in self.cases)
-
-
-class Notifier(Protocol):
-    """What a decision asks of a notifier: from which severity on it wants to hear."""
-
-    @property
-    def min_severity(self) -> Severity: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """What becomes of a decision at one notifier: PENDING or SUPPRESSED, and why."""
-
-    notifier: Notifier
-    state: Delivery
-    reason: str
 
 
 def decide(
@@ -119,33 +50,6 @@ def decide(
             decisions = _silent(days, decisions)
     ended = tuple(i for i in history.incidents if i.resolved_on is not None and i.resolved_on > days.end)
     return tuple(_with_hindsight(decision, ended) for decision in decisions)
-
-
-def route(decision: Decision, notifiers: Sequence[Notifier], fallback: Notifier) -> tuple[Route, ...]:
-    """Each notifier's part in a decision; `fallback` serves a monitor that names none."""
-    if decision.act is Act.NOTHING:
-        return ()
-    return tuple(_route(decision, notifier) for notifier in notifiers or (fallback,))
-
-
-def lowest_audible(notifiers: Iterable[Notifier]) -> Severity:
-    """The lowest severity that any of these notifiers passes on."""
-    return min(
-        (notifier.min_severity for notifier in notifiers), key=lambda s: s.rank, default=Severity.WARNING
-    )
-
-
-def told(
-    incidents: Iterable[Incident], decision: Decision, routes: Collection[Route]
-) -> tuple[Incident, ...]:
-    """The incidents, marked as told where the decision names them and any notifier is to pass it on."""
-    heard = any(each.state is Delivery.PENDING for each in routes)
-    return tuple(
-        replace(incident, told_on=decision.day)
-        if heard and incident.told_on is None and incident.id in decision.incidents
-        else incident
-        for incident in incidents
-    )
 
 
 def _live(
@@ -299,24 +203,11 @@ def _silent(days: DayRange, live: Iterable[Decision]) -> tuple[Decision, ...]:
     )
 
 
-def _route(decision: Decision, notifier: Notifier) -> Route:
-    if decision.act is Act.SUPPRESS:
-        return Route(notifier, Delivery.SUPPRESSED, decision.reason)
-    if decision.severity.rank < notifier.min_severity.rank:
-        reason = f"{decision.severity} is below the notifier's min_severity {notifier.min_severity}"
-        return Route(notifier, Delivery.SUPPRESSED, f"{reason} ({decision.reason})")
-    return Route(notifier, Delivery.PENDING, decision.reason)
-
-
 def _by_change(transitions: Iterable[Transition]) -> Iterable[tuple[Change, set[str]]]:
     happened = list(transitions)
     for change in Change:
         if changed := {t.incident_id for t in happened if t.change is change}:
             yield change, changed
-
-
-def _gravest(severities: Iterable[Severity]) -> Severity:
-    return max(severities, key=lambda severity: severity.rank, default=Severity.WARNING)
 
 
 def _gravest_first(cases: Iterable[Case]) -> tuple[Case, ...]:

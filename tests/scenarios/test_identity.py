@@ -1,0 +1,216 @@
+"""One truth, whatever the way to it: engines, threads, the order of days, crashes, and the day one asks on."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import date, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hindsight.domain.spec import MonitorSpec
+from hindsight.domain.values import Task
+from hindsight.pipeline import extract
+from hindsight.sources import FileSource
+from hindsight.store import Store
+from worlds import Bench, Logs, at, local, monitor, odd_logs, watched, written
+
+FIRST, DAYS = date(2013, 3, 4), 9
+LAST = FIRST + timedelta(days=DAYS + 2)
+RUN_DAYS = [FIRST + timedelta(days=i) for i in range(DAYS + 3)]
+
+
+@pytest.fixture(scope="module")
+def logs() -> Logs:
+    return odd_logs(7, FIRST, DAYS)
+
+
+@pytest.fixture
+def spec(bench: Bench, logs: Logs) -> MonitorSpec:
+    return watched(at(small(monitor()), written(logs, "table", bench.folder, bench.url)), FIRST, 3)
+
+
+def small(spec: MonitorSpec) -> MonitorSpec:
+    return replace(spec, segments=("origin",), metrics=spec.metrics[:3])
+
+
+@pytest.fixture
+def whole(bench: Bench, spec: MonitorSpec) -> str:
+    """What one run over all days leaves behind."""
+    bench.run(spec, FIRST, LAST)
+    dump = bench.dump()
+    assert '"performance"' in dump.partition("# incident")[2], "a world in which nothing happens shows nothing"
+    bench.clear()
+    assert len(bench.dump().splitlines()) == 5
+    return dump
+
+
+def in_a_row(bench: Bench, spec: MonitorSpec, days: list[date]) -> None:
+    for day in days:
+        bench.run(spec, day)
+
+
+def in_two_threads(bench: Bench, spec: MonitorSpec, days: list[date]) -> None:
+    def work(mine: list[date]) -> None:
+        store = Store(bench.url)
+        in_a_row(replace(bench, store=store), spec, mine)
+        store.dispose()
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(work, (days[::2], days[1::2])))
+
+
+def shuffled(days: list[date]) -> list[date]:
+    return random.Random(3).sample(days, len(days))
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        pytest.param(lambda b, s: in_a_row(b, s, RUN_DAYS), id="day by day"),
+        pytest.param(lambda b, s: in_a_row(b, s, RUN_DAYS[::-1]), id="in reverse"),
+        pytest.param(lambda b, s: in_a_row(b, s, shuffled(RUN_DAYS)), id="shuffled"),
+        pytest.param(lambda b, s: in_two_threads(b, s, shuffled(RUN_DAYS)), id="two at once"),
+        pytest.param(lambda b, s: (b.run(s, RUN_DAYS[5], LAST), b.run(s, FIRST, RUN_DAYS[6])), id="overlapping halves"),
+    ],
+)
+def test_any_order_of_days_leaves_the_same_bytes(
+    bench: Bench, spec: MonitorSpec, whole: str, way: Callable[[Bench, MonitorSpec], Any]
+) -> None:
+    way(bench, spec)
+    assert bench.dump() == whole
+
+
+def test_a_backfill_leaves_what_runs_of_those_days_left(bench: Bench, logs: Logs) -> None:
+    """The first promise: a daily run sees only the rows of its day, a backfill all of them, and they agree."""
+    spec = watched(small(monitor()), FIRST, 3)
+    for day in RUN_DAYS:
+        known = logs.known_before(local(day + timedelta(days=1), 0))
+        bench.run(at(spec, written(known, "parquet", bench.folder)), day)
+    live = bench.dump()
+    bench.clear()
+    bench.run(at(spec, written(logs, "parquet", bench.folder)), FIRST, LAST)
+    assert bench.dump() == live
+
+
+CHILD = """
+import os, pickle, signal, sys
+from pathlib import Path
+from hindsight.store import Store, partitions
+from worlds import Bench
+
+url, folder, spec, first, last, method, after = pickle.loads(Path(sys.argv[1]).read_bytes())
+real, calls = getattr(Store, method), 0
+
+def dying(*args, **kwargs):
+    global calls
+    calls += 1
+    if calls == after:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return real(*args, **kwargs)
+
+setattr(Store, method, staticmethod(dying))
+Bench(Store(url), url, folder).run(spec, first, last)
+"""
+
+
+@pytest.mark.parametrize(
+    "method, after",
+    [
+        ("replace_windows", 1),
+        ("replace_snapshots", 1),
+        ("replace_snapshots", 6),
+        ("replace_detections", 3),
+        ("replace_incidents", 1),
+    ],
+)
+def test_a_run_killed_midway_and_run_again_leaves_the_same_bytes(
+    bench: Bench, spec: MonitorSpec, whole: str, tmp_path: Path, method: str, after: int
+) -> None:
+    import pickle
+
+    # What lies half done is not from this run alone: some of the days had been computed before.
+    bench.run(spec, FIRST, RUN_DAYS[4])
+    before = bench.dump()
+    orders = tmp_path / "orders"
+    orders.write_bytes(pickle.dumps((bench.url, bench.folder, spec, RUN_DAYS[3], LAST, method, after)))
+    paths = {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    killed = subprocess.run([sys.executable, "-c", CHILD, str(orders)], env=os.environ | paths, timeout=60, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert (bench.dump() == before) == (method == "replace_windows")
+    bench.run(spec, RUN_DAYS[3], LAST)
+    assert bench.dump() == whole
+
+
+def rows_of(dump: str, table: str) -> list[Any]:
+    part = dump.partition(f"# {table}:")[2].partition("\n")[2].partition("\n#")[0]
+    return [json.loads(line) for line in part.splitlines()]
+
+
+@pytest.mark.parametrize("task", list(Task))
+def test_postgresql_and_files_of_every_kind_give_equal_statistics(bench: Bench, task: Task) -> None:
+    logs = odd_logs(11, FIRST, DAYS, regression=task is Task.REGRESSION, garbage=False)
+    spec = small(monitor(task))
+    found = {}
+    for kind in ("table", "parquet", "csv", "jsonl"):
+        bench.run(at(spec, written(logs, kind, bench.folder, bench.url)), FIRST, LAST)
+        found[kind] = rows_of(bench.dump(), "statistic"), rows_of(bench.dump(), "window_state")
+        bench.clear()
+    table, states = found.pop("table")
+    assert len(table) > 100
+    for rows, _ in found.values():
+        assert len(rows) == len(table)
+        for mine, theirs in zip(rows, table, strict=True):
+            assert mine[:-1] == theirs[:-1]
+            assert_alike(json.loads(mine[-1]), json.loads(theirs[-1]), task)
+    digest = -4 if task is Task.BINARY else None
+    for _, rows in found.values():
+        assert [without_digest(row) for row in rows] == [without_digest(row) for row in states], digest
+    # DuckDB reads files of every kind to the same bytes.
+    assert found["parquet"] == found["csv"] == found["jsonl"]
+
+
+def without_digest(row: list[Any]) -> list[Any]:
+    return [value for value in row if not (isinstance(value, str) and len(value) == 16)]
+
+
+def assert_alike(mine: dict[str, Any], theirs: dict[str, Any], task: Task) -> None:
+    """Counts and sums to the last bit; logarithms, and fourth powers beyond 15 digits, nearly."""
+    if task is Task.REGRESSION:
+        assert mine.keys() == theirs.keys()
+        assert mine["volume"] == theirs["volume"]
+        for i, (a, b) in enumerate(zip(mine.get("errors", []), theirs.get("errors", []), strict=True)):
+            assert a == b if i != 4 else abs(a - b) <= 1e-14 * a
+        return
+    assert mine["cells"] == theirs["cells"]
+    moments = [{(row[0], row[1]): row[2:] for row in each.get("moments", [])} for each in (mine, theirs)]
+    assert moments[0].keys() == moments[1].keys()
+    rows: dict[tuple[int, int], int] = {}
+    for predicted, outcome, _, count, _ in mine["cells"]:
+        rows[predicted, outcome] = rows.get((predicted, outcome), 0) + count
+    for key, sums in moments[0].items():
+        assert sums[:3] == moments[1][key][:3]
+        assert abs(sums[3] - moments[1][key][3]) <= rows[key]
+
+
+def test_one_thread_and_two_read_the_same_bytes(
+    bench: Bench, logs: Logs, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    spec = at(small(monitor()), written(logs, "parquet", tmp_path))
+    dumps = []
+    for threads in (1, 2):
+        monkeypatch.setattr(extract, "SOURCES", {"files": partial(FileSource, threads=threads)})
+        bench.run(spec, FIRST, LAST)
+        dumps.append(bench.dump())
+        bench.clear()
+    assert dumps[0] == dumps[1]

@@ -1,0 +1,113 @@
+"""The pipeline against a naive count on truncated logs: any window, any age, any rule for conflicts."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from datetime import date, timedelta
+
+import pytest
+
+from hindsight.domain.records import Snapshot
+from hindsight.domain.values import Horizon, OnConflict, Span, Status, Task
+from hindsight.windows import midnight
+from scenarios import naive
+from worlds import ZONE, Bench, Logs, at, local, monitor, odd_logs, written
+
+SPRING, AUTUMN = date(2013, 2, 22), date(2013, 10, 24)
+DAYS = 24
+PAIRS_OF_A_WORLD = 8
+UNLABELLED = {"volume", "mean_score", "predicted_positive_rate", "mean_prediction"}
+
+
+def pairs(seed: int, first: date) -> list[tuple[Span, Horizon, date]]:
+    """Random windows; the day on which clocks change is always among them."""
+    draw = random.Random(seed)
+    found = [
+        (Span(draw.choice([1, 1, 7])), Horizon(draw.choice([0, 1, 3, 7])), first + timedelta(days=draw.randrange(6, DAYS)))
+        for _ in range(PAIRS_OF_A_WORLD - 2)
+    ]
+    change = date(2013, 3, 10) if first == SPRING else date(2013, 11, 3)
+    return [*found, (Span(1), Horizon(1), change), (Span(7), Horizon(7), change + timedelta(days=2))]
+
+
+@pytest.mark.parametrize(
+    "first, task, policy, kind",
+    [
+        (SPRING, Task.BINARY, OnConflict.LAST, "table"),
+        (AUTUMN, Task.BINARY, OnConflict.FIRST, "parquet"),
+        (SPRING, Task.BINARY, OnConflict.ERROR, "csv"),
+        (AUTUMN, Task.BINARY, OnConflict.ERROR, "table"),
+        (AUTUMN, Task.REGRESSION, OnConflict.LAST, "table"),
+        (SPRING, Task.REGRESSION, OnConflict.FIRST, "parquet"),
+    ],
+)
+def test_random_windows_equal_a_naive_count_on_what_was_known(
+    bench: Bench, first: date, task: Task, policy: OnConflict, kind: str
+) -> None:
+    regression = task is Task.REGRESSION
+    seed = first.month * 100 + len(policy)
+    logs = odd_logs(seed, first, DAYS, regression=regression)
+    spec = monitor(task)
+    spec = replace(spec, ground_truth=replace(spec.ground_truth, on_conflict=policy))
+    spec = at(spec, written(logs, kind, bench.folder, bench.url))
+    bench.run(spec, first, first + timedelta(days=DAYS + 7))
+    compared = 0
+    for span, horizon, end in pairs(seed, first):
+        compared += compare(bench, logs, span, horizon, end, policy, regression)
+    assert compared > 200
+
+
+def compare(
+    bench: Bench, logs: Logs, span: Span, horizon: Horizon, end: date, policy: OnConflict, regression: bool
+) -> int:
+    """Every group and metric of a window; returns how many values were compared."""
+    days = [end - timedelta(days=i) for i in range(span.count)]
+    rows: list[naive.Judged] = []
+    for day in days:
+        known = logs.known_before(local(day + timedelta(days=1 + horizon.count), 0))
+        rows += naive.judged(known.predictions, known.labels, day, horizon.count, policy, regression)
+    snapshots = of_window(bench, span, horizon, days[-1])
+    groups = {(row.version, segment) for row in rows for segment in row.segments}
+    assert {(s.version, s.segment) for s in snapshots} == groups
+    compared = 0
+    for version, segment in sorted(groups):
+        mine = [row for row in rows if row.version == version and segment in row.segments]
+        expected = naive.regression(mine) if regression else naive.binary(mine)
+        expected = {name: value for name, value in expected.items() if (name in UNLABELLED) == (horizon.count == 0)}
+        found = {s.metric: s for s in snapshots if (s.version, s.segment) == (version, segment)}
+        assert set(found) == set(expected)
+        for name, value in expected.items():
+            agree(found[name], value, mine)
+            compared += 1
+    return compared
+
+
+def agree(snapshot: Snapshot, value: float | None, rows: list[naive.Judged]) -> None:
+    """One snapshot against one number."""
+    where = (snapshot.window, snapshot.horizon, snapshot.window_start, snapshot.version, snapshot.segment, snapshot.metric)
+    if value is None:
+        assert (snapshot.value, snapshot.status) == (None, Status.UNDEFINED), where
+        return
+    assert snapshot.status is Status.OK, where
+    assert snapshot.value is not None
+    labelled = sum(row.actual is not None for row in rows)
+    if snapshot.metric in {"volume", "coverage"}:
+        assert snapshot.value == value, where
+    elif snapshot.metric == "roc_auc":
+        assert snapshot.bound is not None
+        assert abs(snapshot.value - value) <= snapshot.bound + 1e-12, where
+    else:
+        assert snapshot.value == pytest.approx(value, abs=1e-9, rel=1e-9), where
+    if snapshot.metric in {"accuracy", "brier", "log_loss", "roc_auc", "mae", "rmse", "bias", "r2"}:
+        assert snapshot.n == labelled, where
+    if snapshot.metric in UNLABELLED | {"coverage"}:
+        assert snapshot.n == len(rows), where
+
+
+def of_window(bench: Bench, span: Span, horizon: Horizon, first: date) -> list[Snapshot]:
+    start = midnight(first, ZONE)
+    with bench.store.transaction() as connection:
+        return bench.store.snapshots(
+            connection, "odd", window=span, horizon=horizon, start=start, end=start + timedelta(hours=1)
+        )

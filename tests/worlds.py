@@ -1,0 +1,352 @@
+"""Small made-up worlds for the pipeline: logs with every oddity, ways to store them, and monitors that read them.
+
+A log is plain rows, so that NaN and null stay two things.  `written` puts it where a monitor can read it:
+a PostgreSQL schema, or Parquet, CSV or JSON lines files.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import random
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import count
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import duckdb
+import psycopg
+import sqlalchemy as sa
+
+from hindsight.detectors.threshold import Threshold
+from hindsight.detectors.trend import Trend
+from hindsight.domain.spec import (
+    GroundTruth,
+    LabelColumns,
+    MaturityRule,
+    MonitorSpec,
+    PredictionColumns,
+    PredictionLog,
+    Reference,
+)
+from hindsight.domain.values import Horizon, Notify, Span, Task
+from hindsight.pipeline import Runtime, run_days
+from hindsight.store import Store
+from hindsight.windows import DayRange
+
+ZONE = ZoneInfo("America/New_York")
+BINARY_METRICS = (
+    "recall",
+    "precision",
+    "f1",
+    "accuracy",
+    "specificity",
+    "roc_auc",
+    "brier",
+    "log_loss",
+    "positive_rate",
+    "mean_score",
+    "predicted_positive_rate",
+)
+REGRESSION_METRICS = ("mae", "rmse", "bias", "r2", "mean_prediction")
+HORIZONS = (Horizon(1), Horizon(3), Horizon(7))
+
+PREDICTION_TYPES = {
+    "request_id": "text",
+    "predicted_at": "timestamptz",
+    "logged_at": "timestamptz",
+    "score": "double precision",
+    "version": "text",
+    "origin": "text",
+    "carrier": "text",
+}
+LABEL_TYPES = {"request_id": "text", "actual": "double precision", "label_at": "timestamptz"}
+
+Row = dict[str, Any]
+NUMBERS = count()
+
+
+@dataclass(frozen=True)
+class Logs:
+    """Both logs as rows, and the types of their columns."""
+
+    predictions: list[Row]
+    labels: list[Row]
+    prediction_types: dict[str, str] = field(default_factory=lambda: dict(PREDICTION_TYPES))
+    label_types: dict[str, str] = field(default_factory=lambda: dict(LABEL_TYPES))
+
+    def known_before(self, moment: datetime) -> Logs:
+        """What had been said and learnt by then."""
+        return replace(
+            self,
+            predictions=[row for row in self.predictions if row["logged_at"] < moment],
+            labels=[row for row in self.labels if row["label_at"] is None or row["label_at"] < moment],
+        )
+
+
+def local(day: date, hour: float = 12.0) -> datetime:
+    """So many hours after the local midnight that begins a day, as UTC."""
+    return datetime.combine(day, time(), tzinfo=ZONE).astimezone(UTC) + timedelta(hours=hour)
+
+
+def prediction(request_id: str | None, day: date, score: float | None = 0.6, hour: float = 12.0, **more: Any) -> Row:
+    """One row of the prediction log."""
+    at = local(day, hour)
+    row = {
+        "request_id": request_id,
+        "predicted_at": at,
+        "logged_at": at,
+        "score": score,
+        "version": "v1",
+        "origin": "JFK",
+        "carrier": "UA",
+    }
+    return row | more
+
+
+def label(request_id: str | None, day: date, actual: float | None = 1.0, hour: float = 6.0) -> Row:
+    """One row of the ground truth, learnt at that hour of a day."""
+    return {"request_id": request_id, "actual": actual, "label_at": local(day, hour)}
+
+
+def odd_logs(seed: int, first: date, days: int, *, regression: bool = False, garbage: bool = True) -> Logs:
+    """A world with late, missing, corrected, contradicting and duplicated rows; v2 appears half-way.
+
+    With `garbage`, also scores that no model may give.  Every time of day occurs, so also the hours
+    around the local midnights and those that a change of clocks repeats.
+    """
+    draw = random.Random(seed)
+    predictions: list[Row] = []
+    labels: list[Row] = []
+    for number in range(days):
+        day = first + timedelta(days=number)
+        begins, ends = local(day, 0), local(day + timedelta(days=1), 0)
+        for i in range(draw.randint(40, 80)):
+            request_id = f"r{number}-{i}"
+            at = begins + (ends - begins) * draw.random()
+            at = begins if i == 0 else ends - timedelta(microseconds=1) if i == 1 else at
+            late = timedelta(hours=draw.choice([0, 0, 0, 0, 0, 1, 20, 60]) * draw.random())
+            chance = draw.betavariate(0.6, 1.2)
+            size = draw.gauss(10, 30)
+            versions = ["v1", "v2"] if number * 2 >= days else ["v1"]
+            for version in versions:
+                score = min(1.0, max(0.0, chance + draw.gauss(0, 0.1)))
+                row = {
+                    "request_id": request_id,
+                    "predicted_at": at,
+                    "logged_at": at + late,
+                    "score": size + draw.gauss(0, 12) if regression else score,
+                    "version": version,
+                    "origin": draw.choice(["JFK", "LGA", "EWR", None]),
+                    "carrier": draw.choice(["UA", "B6"]),
+                }
+                predictions.append(row)
+                odd = draw.random()
+                if odd < 0.02:  # the same once more, later
+                    predictions.append(row | {"logged_at": row["logged_at"] + timedelta(minutes=7), "score": 0.125})
+                elif odd < 0.03:  # at the same instant, with another answer
+                    predictions.append(row | {"score": 0.25, "origin": "EWR"})
+                elif odd < 0.04:
+                    predictions.append(row | {"request_id": None})
+                elif odd < 0.06 and garbage:
+                    row["score"] = draw.choice([float("nan"), float("inf"), -float("inf"), None] + ([1e12] if regression else [1.5]))
+            labels += _labels(draw, request_id, at, chance, size if regression else None)
+        labels.append({"request_id": f"unknown-{number}", "actual": 1.0, "label_at": begins + timedelta(hours=9)})
+    draw.shuffle(predictions)
+    draw.shuffle(labels)
+    return Logs(predictions, labels)
+
+
+def _labels(draw: random.Random, request_id: str, at: datetime, chance: float, size: float | None) -> Iterator[Row]:
+    kind = draw.random()
+    if kind < 0.1:
+        return
+    actual = round(size + draw.gauss(0, 10), 3) if size is not None else float(draw.random() < chance)
+    other = actual + 5.0 if size is not None else 1.0 - actual
+    when = at + timedelta(days=draw.choice([0.2, 0.7, 1, 1.5, 2, 3, 5, 9]) * draw.random())
+    if kind < 0.13:
+        when = at - timedelta(hours=1)
+    yield {"request_id": request_id, "actual": actual, "label_at": when}
+    if kind > 0.9:  # corrected later, perhaps to the same, perhaps back again
+        again = when + timedelta(days=draw.choice([0, 0.5, 2, 4]))
+        yield {"request_id": request_id, "actual": draw.choice([actual, other, other]), "label_at": again}
+        if kind > 0.97:
+            yield {"request_id": request_id, "actual": actual, "label_at": again + timedelta(days=1)}
+    elif kind > 0.88:
+        yield {"request_id": request_id, "actual": float("nan"), "label_at": when + timedelta(hours=1)}
+
+
+def monitor(task: Task = Task.BINARY, **changes: Any) -> MonitorSpec:
+    """A monitor of these logs without a place to read them from; give one with `at`."""
+    binary = task is Task.BINARY
+    told = {"score": "score"} if binary else {"prediction": "score"}
+    spec = MonitorSpec(
+        monitor="odd",
+        owner="ops-ml",
+        task=task,
+        timezone=str(ZONE),
+        predictions=PredictionLog(
+            columns=PredictionColumns(
+                id="request_id", time="predicted_at", version="version", logged="logged_at", **told
+            )
+        ),
+        ground_truth=GroundTruth(columns=LabelColumns(id="request_id", actual="actual", time="label_at")),
+        segments=("origin", "carrier"),
+        maturity=MaturityRule(horizons=HORIZONS, min_coverage=0.5),
+        reference=Reference(),
+        metrics=BINARY_METRICS if binary else REGRESSION_METRICS,
+        hash="one",
+    )
+    return replace(spec, **changes)
+
+
+def watched(spec: MonitorSpec, first: date, days: int) -> MonitorSpec:
+    """The monitor with a reference of these days, and detectors of every kind that is to be had."""
+    metric = "recall" if spec.task is Task.BINARY else "mae"
+    worse = -0.02 if spec.task is Task.BINARY else 0.02
+    adjust = "score_mix" if spec.task is Task.BINARY else "none"
+    return replace(
+        spec,
+        reference=Reference(start=first, end=first + timedelta(days=days - 1)),
+        detectors=(
+            Threshold(metric=metric, relative=worse, window=Span(3), at=Horizon(1), evidence=0.0),
+            Threshold(metric=metric, relative=worse, adjust=adjust, window=Span(3), at=Horizon(1), evidence=0.5, name="mix"),
+            Threshold(metric="volume", min=50, window=Span(1), at=Horizon(0)),
+            Threshold(metric="coverage", min=0.95, window=Span(1), at=Horizon(3)),
+            Trend(metric=metric, window=Span(14), at=Horizon(3), slope=0.0),
+        ),
+    )
+
+
+def at(spec: MonitorSpec, place: dict[str, Any], **more: Any) -> MonitorSpec:
+    """The monitor with its logs in a place that `written` named."""
+    return replace(
+        spec,
+        predictions=replace(spec.predictions, **place["predictions"], **more),
+        ground_truth=replace(spec.ground_truth, **place["labels"]),
+    )
+
+
+def written(logs: Logs, kind: str, folder: Path, url: str | None = None) -> dict[str, Any]:
+    """Put both logs into PostgreSQL (`table`) or files (`parquet`, `csv`, `jsonl`); says where they are."""
+    logs_of = {
+        "predictions": (logs.prediction_types, logs.predictions),
+        "labels": (logs.label_types, logs.labels),
+    }
+    if kind == "table":
+        assert url is not None
+        schema = f"logs_{next(NUMBERS)}"
+        for name, (types, rows) in logs_of.items():
+            write_table(url, schema, name, types, rows)
+        return {name: {"connection": "logs", "table": f"{schema}.{name}"} for name in logs_of}
+    for name, (types, rows) in logs_of.items():
+        WRITERS[kind](folder / f"{name}.{kind}", types, rows)
+    return {name: {"files": str(folder / f"{name}.{kind}")} for name in logs_of}
+
+
+def write_table(url: str, schema: str, name: str, types: dict[str, str], rows: Sequence[Row]) -> None:
+    """Replace a table by these rows."""
+    plain = sa.make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(plain) as connection:
+        connection.execute(f"create schema if not exists {schema}")
+        connection.execute(f"drop table if exists {schema}.{name}")
+        columns = ", ".join(f'"{column}" {kind}' for column, kind in types.items())
+        connection.execute(f"create table {schema}.{name} ({columns})")
+        with connection.cursor().copy(f"copy {schema}.{name} from stdin") as copy:
+            for row in rows:
+                copy.write_row([row[column] for column in types])
+
+
+def write_parquet(path: Path, types: dict[str, str], rows: Sequence[Row]) -> None:
+    """One Parquet file; through text with every digit, so that NaN and null stay two things."""
+    draft = path.with_suffix(".draft")
+    with draft.open("w", newline="", encoding="utf-8") as file:
+        file.writelines(",".join(_quoted(row[column]) for column in types) + "\n" for row in rows)
+    columns = ", ".join(f"'{column}': '{kind}'" for column, kind in types.items())
+    with duckdb.connect() as engine:
+        engine.execute("set TimeZone = 'UTC'")
+        how = "header=false, auto_detect=false, allow_quoted_nulls=false, quote='\"', escape='\"', delim=','"
+        read = f"read_csv('{draft}', {how}, columns={{{columns}}})"
+        engine.execute(f"copy (select * from {read}) to '{path}' (format parquet)")
+    draft.unlink()
+
+
+def write_csv(path: Path, types: dict[str, str], rows: Sequence[Row]) -> None:
+    """A CSV file as people write it: a header, nulls empty, times in ISO 8601."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        out = csv.writer(file)
+        out.writerow(types)
+        out.writerows([[_plain(row[column]) for column in types] for row in rows])
+
+
+def write_jsonl(path: Path, types: dict[str, str], rows: Sequence[Row]) -> None:
+    """JSON lines; what JSON has no word for (NaN, infinities) becomes null."""
+    with path.open("w", encoding="utf-8") as file:
+        for row in rows:
+            file.write(json.dumps({c: _json(row[c]) for c in types}, ensure_ascii=False) + "\n")
+
+
+WRITERS: dict[str, Callable[[Path, dict[str, str], Sequence[Row]], None]] = {
+    "parquet": write_parquet,
+    "csv": write_csv,
+    "jsonl": write_jsonl,
+}
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat(sep=" ") if isinstance(value, datetime) else repr(value) if isinstance(value, float) else value
+
+
+def _quoted(value: Any) -> str:
+    return "" if value is None else '"' + str(_plain(value)).replace('"', '""') + '"'
+
+
+def _json(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return None if isinstance(value, float) and (value != value or value in (float("inf"), -float("inf"))) else value
+
+
+@dataclass
+class Bench:
+    """A store to run monitors on, and the database their logs may lie in."""
+
+    store: Store
+    url: str
+    folder: Path
+
+    def runtime(self, **changes: Any) -> Runtime:
+        def nobody(connection_id: str) -> Any:
+            raise AssertionError(connection_id)
+
+        runtime = Runtime(self.store, lambda _: sa.make_url(self.url), nobody, self.folder)
+        return replace(runtime, **changes)
+
+    def run(self, spec: MonitorSpec, first: date, last: date | None = None) -> dict[str, dict[str, Any]]:
+        """Every step for these days, telling nobody."""
+        return run_days(spec, DayRange(first, last or first), self.runtime(), Notify.NONE)
+
+    def dump(self, monitor: str = "odd") -> str:
+        """All that the store knows of a monitor."""
+        with self.store.transaction() as connection:
+            return self.store.dump(connection, monitor)
+
+    def clear(self, monitor: str = "odd") -> None:
+        """Forget a monitor."""
+        tables = ("statistic", "window_state", "snapshot", "detection", "incident", "notification")
+        with self.store.transaction() as connection:
+            for table in tables:
+                connection.execute(sa.text(f"delete from hindsight.{table} where monitor = :name"), {"name": monitor})
+
+
+@contextmanager
+def bench_on(url: str, folder: Path) -> Iterator[Bench]:
+    """A bench whose store and logs share one database."""
+    store = Store(url)
+    store.upgrade()
+    yield Bench(store, url, folder)
+    store.dispose()
