@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.table import Table
 
 from hindsight import config
-from hindsight.demo.run import connection_variables, prepare, runtime_of
 from hindsight.demo.receivers import Receivers
+from hindsight.demo.run import connection_variables, prepare, runtime_of
 from hindsight.embedded import running
 from hindsight.pipeline import run_days
 from hindsight.store import Store
@@ -37,7 +37,9 @@ def window(console: Console) -> None:
             server.drop_database("hindsight_demo")
             store = Store(server.ensure_database("hindsight_demo"))
             store.upgrade()
-            run_days(spec, DayRange(SINGLE.start - timedelta(days=1), SINGLE.start - timedelta(days=1)), runtime)
+            run_days(
+                spec, DayRange(SINGLE.start - timedelta(days=1), SINGLE.start - timedelta(days=1)), runtime
+            )
             single = timed(lambda: [run_days(spec, DayRange(day, day), runtime) for day in SINGLE])
             store.dispose()
             runtime.store.dispose()

@@ -9,9 +9,12 @@ import math
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
+import duckdb
 import numpy as np
+import pandas as pd
 
 from hindsight.domain.bins import BINS, LINEAR_BINS, TAIL_BINS, TAIL_EDGES
 from hindsight.domain.values import OnConflict, Task
@@ -194,3 +197,10 @@ def scored(
         actual = (rng.random(len(score)) < chance(score)).astype(int)
         np.add.at(made.counts, (day, (score >= threshold).astype(int), actual + 1, cell), 1.0)
     return made
+
+
+def write_parquet(frame: pd.DataFrame, path: Path) -> None:
+    """A frame as a Parquet file, by the engine that will read it: pandas alone cannot."""
+    with duckdb.connect(":memory:") as connection:
+        connection.register("frame", frame)
+        connection.execute("COPY frame TO '" + str(path).replace("'", "''") + "' (FORMAT parquet)")

@@ -77,7 +77,7 @@ def test_the_documents_name_only_targets_that_exist() -> None:
         for target in re.findall(r"(?:^|`)make ([a-z]+)", document.read_text(encoding="utf-8"), re.MULTILINE)
     }
     assert [(document, target) for document, target in sorted(named) if target not in TARGETS] == []
-    assert {("README.md", "install"), ("README.md", "demo")} <= named
+    assert ("README.md", "demo") in named
 
 
 def test_the_documents_link_only_to_files_that_exist() -> None:

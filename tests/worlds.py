@@ -93,7 +93,9 @@ def local(day: date, hour: float = 12.0) -> datetime:
     return datetime.combine(day, time(), tzinfo=ZONE).astimezone(UTC) + timedelta(hours=hour)
 
 
-def prediction(request_id: str | None, day: date, score: float | None = 0.6, hour: float = 12.0, **more: Any) -> Row:
+def prediction(
+    request_id: str | None, day: date, score: float | None = 0.6, hour: float = 12.0, **more: Any
+) -> Row:
     """One row of the prediction log."""
     at = local(day, hour)
     row = {
@@ -147,21 +149,29 @@ def odd_logs(seed: int, first: date, days: int, *, regression: bool = False, gar
                 predictions.append(row)
                 odd = draw.random()
                 if odd < 0.02:  # the same once more, later
-                    predictions.append(row | {"logged_at": row["logged_at"] + timedelta(minutes=7), "score": 0.125})
+                    predictions.append(
+                        row | {"logged_at": row["logged_at"] + timedelta(minutes=7), "score": 0.125}
+                    )
                 elif odd < 0.03:  # at the same instant, with another answer
                     predictions.append(row | {"score": 0.25, "origin": "EWR"})
                 elif odd < 0.04:
                     predictions.append(row | {"request_id": None})
                 elif odd < 0.06 and garbage:
-                    row["score"] = draw.choice([float("nan"), float("inf"), -float("inf"), None] + ([1e12] if regression else [1.5]))
+                    row["score"] = draw.choice(
+                        [float("nan"), float("inf"), -float("inf"), None] + ([1e12] if regression else [1.5])
+                    )
             labels += _labels(draw, request_id, at, chance, size if regression else None)
-        labels.append({"request_id": f"unknown-{number}", "actual": 1.0, "label_at": begins + timedelta(hours=9)})
+        labels.append(
+            {"request_id": f"unknown-{number}", "actual": 1.0, "label_at": begins + timedelta(hours=9)}
+        )
     draw.shuffle(predictions)
     draw.shuffle(labels)
     return Logs(predictions, labels)
 
 
-def _labels(draw: random.Random, request_id: str, at: datetime, chance: float, size: float | None) -> Iterator[Row]:
+def _labels(
+    draw: random.Random, request_id: str, at: datetime, chance: float, size: float | None
+) -> Iterator[Row]:
     kind = draw.random()
     if kind < 0.1:
         return
@@ -214,7 +224,15 @@ def watched(spec: MonitorSpec, first: date, days: int) -> MonitorSpec:
         reference=Reference(start=first, end=first + timedelta(days=days - 1)),
         detectors=(
             Threshold(metric=metric, relative=worse, window=Span(3), at=Horizon(1), evidence=0.0),
-            Threshold(metric=metric, relative=worse, adjust=adjust, window=Span(3), at=Horizon(1), evidence=0.5, name="mix"),
+            Threshold(
+                metric=metric,
+                relative=worse,
+                adjust=adjust,
+                window=Span(3),
+                at=Horizon(1),
+                evidence=0.5,
+                name="mix",
+            ),
             Threshold(metric="volume", min=50, window=Span(1), at=Horizon(0)),
             Threshold(metric="coverage", min=0.95, window=Span(1), at=Horizon(3)),
             Trend(metric=metric, window=Span(14), at=Horizon(3), slope=0.0),
@@ -298,7 +316,13 @@ WRITERS: dict[str, Callable[[Path, dict[str, str], Sequence[Row]], None]] = {
 
 
 def _plain(value: Any) -> Any:
-    return value.isoformat(sep=" ") if isinstance(value, datetime) else repr(value) if isinstance(value, float) else value
+    return (
+        value.isoformat(sep=" ")
+        if isinstance(value, datetime)
+        else repr(value)
+        if isinstance(value, float)
+        else value
+    )
 
 
 def _quoted(value: Any) -> str:
@@ -308,7 +332,11 @@ def _quoted(value: Any) -> str:
 def _json(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.isoformat()
-    return None if isinstance(value, float) and (value != value or value in (float("inf"), -float("inf"))) else value
+    return (
+        None
+        if isinstance(value, float) and (value != value or value in (float("inf"), -float("inf")))
+        else value
+    )
 
 
 @dataclass
@@ -340,7 +368,9 @@ class Bench:
         tables = ("statistic", "window_state", "snapshot", "detection", "incident", "notification")
         with self.store.transaction() as connection:
             for table in tables:
-                connection.execute(sa.text(f"delete from hindsight.{table} where monitor = :name"), {"name": monitor})
+                connection.execute(
+                    sa.text(f"delete from hindsight.{table} where monitor = :name"), {"name": monitor}
+                )
 
 
 @contextmanager

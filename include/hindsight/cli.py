@@ -18,6 +18,7 @@ from hindsight.errors import ConfigError, HindsightError
 
 if TYPE_CHECKING:
     import pandas as pd
+    from rich.text import Text
 
     from hindsight.domain.spec import MonitorSpec
 
@@ -86,7 +87,9 @@ def validate(
                 wrong += 1
                 err.print(str(error), markup=False, highlight=False, soft_wrap=True)
     else:
-        for loaded in config.load_all(monitors_folder()):
+        with sentences():
+            every = config.load_all(monitors_folder())
+        for loaded in every:
             if loaded.error is None:
                 out.print(f"{loaded.path}: monitor {loaded.name} is valid", markup=False, soft_wrap=True)
             else:
@@ -98,7 +101,9 @@ def validate(
 
 @app.command()
 def schema(
-    markdown: Annotated[bool, typer.Option("--markdown", help="Print the page docs/monitors.md instead.")] = False,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print the page docs/monitors.md instead.")
+    ] = False,
 ) -> None:
     """Print the JSON Schema of a monitor's file, for editors."""
     from hindsight import config
@@ -167,13 +172,13 @@ def snapshots(
     as_json: JsonFlag = False,
 ) -> None:
     """Metric values by window, as known at each as-of."""
-    from hindsight.reading import read_snapshots, write_csv
+    from hindsight.reading import read_snapshots
 
     with sentences():
         name = spec_of(monitor).monitor
         frame = read_snapshots(name, metric=metric, at=at, window=window, segment=segment, version=version)
         if csv is not None:
-            write_csv(frame, sys.stdout if csv == "-" else Path(csv))
+            export(frame, csv)
             return
     columns = [
         "version",
@@ -249,10 +254,24 @@ def demo(
         raise typer.Exit(run_demo(serve=not leave))
 
 
+def export(frame: pd.DataFrame, target: str) -> None:
+    """Write a frame as CSV to a file, or to standard output for `-`."""
+    from hindsight.reading import write_csv
+
+    if target == "-":
+        write_csv(frame, sys.stdout)
+        return
+    try:
+        write_csv(frame, Path(target))
+    except OSError as error:
+        refuse(f"{target} cannot be written: {error.strerror or error}.")
+
+
 def show(frame: pd.DataFrame, as_json: bool, title: str, columns: list[str]) -> None:
     """Print a frame: all columns as JSON records, or the telling ones as a table."""
     if as_json:
-        sys.stdout.write(frame.to_json(orient="records", date_format="iso", double_precision=15) + "\n")
+        records = [{str(key): plain(value) for key, value in row.items()} for row in frame.to_dict("records")]
+        sys.stdout.write(json.dumps(records, ensure_ascii=False, allow_nan=False) + "\n")
         return
     if frame.empty:
         out.print(f"{title}: none. Run `hindsight run MONITOR --start DAY` or the DAG first.", markup=False)
@@ -265,11 +284,25 @@ def show(frame: pd.DataFrame, as_json: bool, title: str, columns: list[str]) -> 
     out.print(table)
 
 
-def cell(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """A value as JSON has it: a time in ISO 8601, a float to its last bit, null for what is missing."""
+    if missing(value):
+        return None
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def missing(value: Any) -> bool:
+    """Whether a frame has no value here, in any of pandas' ways."""
+    import pandas as pd
+
+    return bool(pd.isna(value))
+
+
+def cell(value: Any) -> Text:
     """A value as inert text for a table."""
     from rich.text import Text
 
-    if value is None or value != value:
+    if missing(value):
         return Text("-")
     if isinstance(value, float):
         return Text(f"{value:.4g}")

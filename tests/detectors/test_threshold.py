@@ -193,7 +193,7 @@ def excused(**parts: Any) -> Series:
         (
             {"min": 0.5},
             Series(METRICS["recall"], point(0.1, maturity=Maturity.PENDING, coverage=None), ()),
-            "only none of the predictions have a label.",
+            "no prediction has a label.",
         ),
         ({"relative": -0.1}, excused(), "the reference has no value."),
         ({"relative": -0.1}, excused(reference=point(None, None)), "the reference has no value."),
@@ -255,8 +255,10 @@ def test_what_needs_no_labels_is_judged_before_any_is_in() -> None:
         (
             {"metric": "brier", "relative": 0.1, "adjust": "score_mix"},
             [
-                "'brier' cannot be adjusted for the score mix; these can: accuracy, f1, positive_rate, "
-                "precision, recall, roc_auc, specificity"
+                (
+                    "'brier' cannot be adjusted for the score mix; these can: accuracy, f1, positive_rate, "
+                    "precision, recall, roc_auc, specificity"
+                )
             ],
         ),
         ({"relative": -0.1}, []),

@@ -225,7 +225,7 @@ def test_a_rule_reads_as_a_sentence() -> None:
 def test_a_slope_that_sits_on_the_bound_breaches_no_more_often_than_the_evidence_says(
     evidence: float, scatter: float
 ) -> None:
-    rng, windows = np.random.default_rng(17), 1500
+    rng, windows = np.random.default_rng(17), 600
     detector = Trend(metric="roc_auc", evidence=evidence)
     breaches = 0
     for _ in range(windows):
@@ -240,6 +240,6 @@ def test_a_healthy_model_is_almost_never_taken_for_a_declining_one() -> None:
     detector = Trend(metric="roc_auc")
     breaches = sum(
         detector.examine(series(points(0.8 + 0.01 * rng.standard_normal(28)))).verdict is BREACH
-        for _ in range(1500)
+        for _ in range(600)
     )
-    assert breaches / 1500 <= 0.01
+    assert breaches == 0

@@ -1,4 +1,4 @@
-"""Errors of pooled windows: DeLong's and the jackknife against naive loops, and how often they cover the truth."""
+"""Errors of pooled windows: against naive loops, and how often they cover the truth."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import math
 
 import numpy as np
 import pytest
-from samples import Yes, binary, bin_of, random_days, scored, some_yes
 
 from hindsight.domain.values import Task
 from hindsight.metrics import METRICS, Metric
 from hindsight.metrics.estimate import MIN_DAYS, estimate, jackknife, pooled
 from hindsight.statistics import BinaryStatistics
 from hindsight.statistics.base import Array
+from samples import Yes, bin_of, binary, random_days, scored, some_yes
 
 PAIRS = [(task, metric) for metric in METRICS.values() for task in sorted(metric.tasks)]
 pairs = pytest.mark.parametrize("task, metric", PAIRS, ids=[f"{m.name}-{t}" for t, m in PAIRS])

@@ -7,7 +7,6 @@ from datetime import date, timedelta
 
 import numpy as np
 import pytest
-from samples import scored
 
 from hindsight.detectors import Point, Series
 from hindsight.detectors.threshold import Threshold
@@ -18,6 +17,7 @@ from hindsight.metrics.estimate import estimate
 from hindsight.metrics.expectation import Baseline, Expected, curve, expected
 from hindsight.statistics import BinaryStatistics
 from hindsight.statistics.base import Array
+from samples import scored
 
 ADJUSTABLE = sorted(name for name, metric in METRICS.items() if metric.adjustable)
 adjustable = pytest.mark.parametrize("name", ADJUSTABLE)

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from samples import Guess, Yes, binary, bin_of, regression, some_guesses, some_yes
 from sklearn import metrics as oracle
 
 from hindsight.domain.values import Task
 from hindsight.metrics import METRICS
+from samples import Guess, Yes, bin_of, binary, regression, some_guesses, some_yes
 
 CLOSE: dict[str, Any] = {"rel": 1e-7, "abs": 2e-8}
 """Sums are held in billionths."""
@@ -156,7 +156,8 @@ def check_regression(rows: Sequence[Guess], unit: float = 1.0) -> None:
             # A square root makes of 1e-9 what is 3e-5.
             assert found == pytest.approx(expected, rel=1e-6, abs=4e-5 * unit * size), name
         elif spread > 1e-3 * size**2:
-            assert found == pytest.approx(of_rows(actual, None, predicted), rel=1e-5, abs=1e-5), name
+            doubt = 1e-6 + 4e-9 * (unit**2 + size**2) / spread
+            assert found == pytest.approx(of_rows(actual, None, predicted), rel=doubt, abs=doubt), name
     if rows:
         mean = float(np.mean([row.value for row in rows]))
         assert value("mean_prediction", statistics) == pytest.approx(mean, rel=1e-7, abs=1e-8 * unit)
@@ -183,10 +184,11 @@ def test_metrics_of_many_guesses_are_scikit_learns() -> None:
     check_regression(some_guesses(np.random.default_rng(5), 1, 6000))
 
 
-@pytest.mark.parametrize("level", [0.0, 0.1, 1e4, -123.456])
-def test_equal_actuals_have_no_spread_to_explain(level: float) -> None:
-    rows = [Guess(0, level + 1, level)] * 7
-    assert math.isnan(value("r2", regression(rows)))
+@pytest.mark.parametrize("level", [0.0, 0.1, 1e4, -123.456, 0.0016251])
+@pytest.mark.parametrize("rows", [1, 7, 1000])
+@pytest.mark.parametrize("unit", [1.0, 100.0, 0.01])
+def test_equal_actuals_have_no_spread_to_explain(level: float, rows: int, unit: float) -> None:
+    assert math.isnan(value("r2", regression([Guess(0, level + 1, level)] * rows, unit=unit)))
 
 
 def test_each_metric_says_which_task_and_direction_it_is_for() -> None:

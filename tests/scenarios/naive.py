@@ -61,10 +61,18 @@ def judged(
     for (request_id, version), rows in answers.items():
         row = min(
             rows,
-            key=lambda r: (r["logged_at"], r["predicted_at"], r["origin"] or "(null)", r["carrier"], r["score"]),
+            key=lambda r: (
+                r["logged_at"],
+                r["predicted_at"],
+                r["origin"] or "(null)",
+                r["carrier"],
+                r["score"],
+            ),
         )
         segments = ("ALL", f"origin={row['origin'] or '(null)'}", f"carrier={row['carrier']}")
-        found.append(Judged(version, segments, row["score"], counting(sorted(known.get(request_id, [])), policy)))
+        found.append(
+            Judged(version, segments, row["score"], counting(sorted(known.get(request_id, [])), policy))
+        )
     return found
 
 

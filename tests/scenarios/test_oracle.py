@@ -15,7 +15,7 @@ from scenarios import naive
 from worlds import ZONE, Bench, Logs, at, local, monitor, odd_logs, written
 
 SPRING, AUTUMN = date(2013, 2, 22), date(2013, 10, 24)
-DAYS = 24
+DAYS = 20
 PAIRS_OF_A_WORLD = 8
 UNLABELLED = {"volume", "mean_score", "predicted_positive_rate", "mean_prediction"}
 
@@ -24,7 +24,11 @@ def pairs(seed: int, first: date) -> list[tuple[Span, Horizon, date]]:
     """Random windows; the day on which clocks change is always among them."""
     draw = random.Random(seed)
     found = [
-        (Span(draw.choice([1, 1, 7])), Horizon(draw.choice([0, 1, 3, 7])), first + timedelta(days=draw.randrange(6, DAYS)))
+        (
+            Span(draw.choice([1, 1, 7])),
+            Horizon(draw.choice([0, 1, 3, 7])),
+            first + timedelta(days=draw.randrange(6, DAYS)),
+        )
         for _ in range(PAIRS_OF_A_WORLD - 2)
     ]
     change = date(2013, 3, 10) if first == SPRING else date(2013, 11, 3)
@@ -37,7 +41,6 @@ def pairs(seed: int, first: date) -> list[tuple[Span, Horizon, date]]:
         (SPRING, Task.BINARY, OnConflict.LAST, "table"),
         (AUTUMN, Task.BINARY, OnConflict.FIRST, "parquet"),
         (SPRING, Task.BINARY, OnConflict.ERROR, "csv"),
-        (AUTUMN, Task.BINARY, OnConflict.ERROR, "table"),
         (AUTUMN, Task.REGRESSION, OnConflict.LAST, "table"),
         (SPRING, Task.REGRESSION, OnConflict.FIRST, "parquet"),
     ],
@@ -74,7 +77,9 @@ def compare(
     for version, segment in sorted(groups):
         mine = [row for row in rows if row.version == version and segment in row.segments]
         expected = naive.regression(mine) if regression else naive.binary(mine)
-        expected = {name: value for name, value in expected.items() if (name in UNLABELLED) == (horizon.count == 0)}
+        expected = {
+            name: value for name, value in expected.items() if (name in UNLABELLED) == (horizon.count == 0)
+        }
         found = {s.metric: s for s in snapshots if (s.version, s.segment) == (version, segment)}
         assert set(found) == set(expected)
         for name, value in expected.items():
@@ -85,7 +90,14 @@ def compare(
 
 def agree(snapshot: Snapshot, value: float | None, rows: list[naive.Judged]) -> None:
     """One snapshot against one number."""
-    where = (snapshot.window, snapshot.horizon, snapshot.window_start, snapshot.version, snapshot.segment, snapshot.metric)
+    where = (
+        snapshot.window,
+        snapshot.horizon,
+        snapshot.window_start,
+        snapshot.version,
+        snapshot.segment,
+        snapshot.metric,
+    )
     if value is None:
         assert (snapshot.value, snapshot.status) == (None, Status.UNDEFINED), where
         return

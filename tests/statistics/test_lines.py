@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from samples import line
 
 from hindsight.domain.values import OnConflict
 from hindsight.statistics import BinaryStatistics, RegressionStatistics
 from hindsight.statistics.lines import Group, Lines, read
+from samples import line
 
 HORIZONS = 3
 NEVER = HORIZONS
@@ -164,7 +164,7 @@ def test_a_unit_is_undone_by_its_power() -> None:
     (payload,) = RegressionStatistics.payloads(found.events, 1, 1)[0]
     parsed = RegressionStatistics.parse([payload], unit=100.0)
     np.testing.assert_array_equal(parsed.volume, [[1, 1e2, 1e4]])
-    np.testing.assert_array_equal(parsed.errors, [[1, 1e2, 1e2, 1e4, 1e8, 1e2, 1e4]])
+    np.testing.assert_array_equal(parsed.errors, [[1, 1e2, 1e2, 1e4, 1e8, 1e2, 1e4, 1e4]])
 
 
 Labels = list[tuple[int, int]]

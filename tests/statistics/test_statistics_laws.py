@@ -7,13 +7,13 @@ from functools import cache
 
 import numpy as np
 import pytest
-from samples import random_days
 
 from hindsight.domain.values import Task
 from hindsight.metrics import METRICS, Metric
 from hindsight.metrics.estimate import estimate
 from hindsight.statistics import STATISTICS, Statistics
 from hindsight.statistics.base import canonical
+from samples import random_days
 
 DAYS = 61
 PAIRS = [(task, metric) for metric in METRICS.values() for task in sorted(metric.tasks)]

@@ -65,7 +65,9 @@ def kind(value: Mapping[str, Any]) -> str:
         return f"see {str(value['$ref']).rpartition('/')[2]}"
     if "enum" in value:
         return " or ".join(f"`{choice}`" for choice in value["enum"])
-    options = [kind(option) for option in value.get("anyOf", value.get("oneOf", ())) if option.get("type") != "null"]
+    options = [
+        kind(option) for option in value.get("anyOf", value.get("oneOf", ())) if option.get("type") != "null"
+    ]
     if options:
         return "; ".join(dict.fromkeys(options))
     if value.get("type") == "array":

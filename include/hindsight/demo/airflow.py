@@ -65,6 +65,12 @@ class Airflow:
         """What its parts print."""
         return self.home / "standalone.log"
 
+    @property
+    def group(self) -> int:
+        """The process group of all its parts."""
+        assert self._process is not None, "the group is there once the block is entered"
+        return self._process.pid
+
     def environment(self) -> dict[str, str]:
         """The variables its processes run with: the demo's own, and nothing inherited that is Airflow's."""
         passwords = self.home / "passwords.json"

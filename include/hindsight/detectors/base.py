@@ -145,8 +145,8 @@ class BaseDetector(ABC):
             return insufficient(f"{self.metric} has no value: {latest.reason}.")
         gated = series.metric.labelled and self.metric != "coverage"
         if gated and latest.maturity is not Maturity.MATURE:
-            share = "none" if latest.coverage is None else f"{latest.coverage:.0%}"
-            return insufficient(
-                f"{latest.reason or f'only {share} of the predictions have a label'}.", latest.value
-            )
+            known = "no prediction has a label"
+            if latest.coverage is not None:
+                known = f"only {latest.coverage:.0%} of the predictions have a label"
+            return insufficient(f"{latest.reason or known}.", latest.value)
         return None

@@ -23,7 +23,7 @@ class R2(Metric):
     undefined = "the labelled rows have no spread"
 
     def terms(self, statistics: Statistics) -> Array:
-        return regression(statistics).errors[:, [0, 3, 4, 5, 6]]
+        return regression(statistics).errors[:, [0, 3, 4, 5, 6, 7]]
 
     def value(self, terms: Array) -> Array:
         return 1.0 - divide(terms[:, 1], self._spread(terms))
@@ -36,7 +36,7 @@ class R2(Metric):
 
     def _spread(self, terms: Array) -> Array:
         """Sum of squared distances of the actuals from their mean."""
-        rows, actual, actual2 = terms[:, 0], terms[:, 3], terms[:, 4]
+        rows, actual, actual2, grain = terms[:, 0], terms[:, 3], terms[:, 4], terms[:, 5]
         spread = actual2 - divide(actual * actual, rows)
         # What is left of equal actuals after rounding is not a spread.
-        return np.where(spread > 1e-9 * actual2, spread, 0.0)
+        return np.where(spread > 1e-9 * (actual2 + grain), spread, 0.0)

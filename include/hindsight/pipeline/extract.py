@@ -48,6 +48,14 @@ def extract_predictions(spec: MonitorSpec, days: DayRange, runtime: Runtime) -> 
                     f"{repeated[0][1]} times in a day: remove `unique: true`, and duplicates are resolved "
                     "and counted."
                 )
+        if spec.ground_truth.unique:
+            # A second label would count its prediction twice.
+            repeated = source.fetch(statement.repeated_label(windows[-1].end))
+            if repeated:
+                raise SourceError(
+                    f"{spec.ground_truth} is declared unique, but id {repeated[0][0]!r} has {repeated[0][1]} "
+                    "labels: remove `unique: true`, and `on_conflict` says which one counts."
+                )
     return {
         "start": str(days.start),
         "end": str(days.end),

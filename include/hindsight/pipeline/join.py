@@ -15,13 +15,13 @@ from hindsight.domain.records import StatisticRow, WindowState
 from hindsight.domain.spec import MonitorSpec
 from hindsight.domain.values import ALL, NO_LABELS
 from hindsight.pipeline.extract import opened
-from hindsight.pipeline.plan import bounds, computed, refuse_unfinished
+from hindsight.pipeline.plan import bounds, computed, outdated, refuse_unfinished
 from hindsight.pipeline.present import present_pairs, states_of
 from hindsight.pipeline.runtime import Runtime
 from hindsight.sources.statement import Statement, WindowBounds
 from hindsight.statistics import STATISTICS
 from hindsight.statistics.base import canonical
-from hindsight.statistics.lines import read
+from hindsight.statistics.lines import CONTRADICTING, read
 from hindsight.windows import DayRange, Pair
 
 
@@ -42,7 +42,8 @@ def join_ground_truth(spec: MonitorSpec, days: DayRange, runtime: Runtime) -> di
     refuse_unfinished(spec, days, runtime)
     with runtime.store.transaction() as connection:
         present = present_pairs(connection, runtime.store, spec)
-    pairs = sorted(computed(spec, days, [pair for pair, made_by in present.items() if made_by == spec.hash]))
+    wanted = computed(spec, days, [pair for pair, made_by in present.items() if made_by == spec.hash])
+    pairs = sorted(wanted | outdated(spec, wanted, present))
     made = compute(spec, pairs, runtime)
     with runtime.store.transaction(spec.monitor) as connection:
         old = {
@@ -187,7 +188,12 @@ def settle(old: WindowState | None, new: Computed) -> WindowState:
     state = new.state
     if old is None or old.spec_hash != state.spec_hash:
         return state
-    if state.predictions < old.predictions or state.labelled < old.labelled:
+    if state.predictions < old.predictions or truth_in(state) < truth_in(old):
         return replace(old, source_rewritten=True)
     changed = state.digest != old.digest
     return replace(state, late_landed=old.late_landed or changed)
+
+
+def truth_in(state: WindowState) -> int:
+    """How much was learnt of a window; it never falls as labels land, not even as they contradict others."""
+    return state.labelled + state.quality.get(CONTRADICTING, 0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
@@ -49,6 +49,16 @@ def reference_pairs(spec: MonitorSpec, days: DayRange) -> set[Pair]:
 def computed(spec: MonitorSpec, days: DayRange, present: Collection[Pair]) -> set[Pair]:
     """The pairs a run of these days must compute: what is due, and what the reference still lacks."""
     return set(due(days, spec.horizons)) | (reference_pairs(spec, days) - set(present))
+
+
+def outdated(spec: MonitorSpec, pairs: Iterable[Pair], present: Mapping[Pair, str]) -> set[Pair]:
+    """The stored pairs, made by another specification, that share a window with one of these.
+
+    They would be added to these, and another unit, filter or segment column does not add.
+    """
+    reach = range(1 - spec.spans[-1].count, spec.spans[-1].count)
+    near = {Pair(pair.horizon, pair.day + timedelta(days=ahead)) for pair in pairs for ahead in reach}
+    return {pair for pair in near if present.get(pair, spec.hash) != spec.hash}
 
 
 def touched(pairs: Iterable[Pair], present: Collection[Pair], span: Span) -> dict[Horizon, list[date]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import sqlalchemy as sa
 
@@ -32,6 +32,6 @@ def states_of(
 ) -> list[tuple[date, WindowState]]:
     """The stored states of these pairs' days, each with its local day."""
     days = [pair.day for pair in pairs]
-    first, last = midnight(min(days), zone(spec)), midnight(max(days), zone(spec))
-    states = store.window_states(connection, spec.monitor, first, last.replace(year=last.year + 1))
+    first, after = midnight(min(days), zone(spec)), midnight(max(days) + timedelta(days=1), zone(spec))
+    states = store.window_states(connection, spec.monitor, first, after)
     return [(local_day(spec, state.window_start), state) for state in states]

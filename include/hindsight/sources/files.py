@@ -6,7 +6,7 @@ third dialect stands between.  The database is in memory; nothing is ever writte
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +58,7 @@ class FileSource(Source):
     """Files by glob, local or on any filesystem that fsspec knows (`s3://…`, with its package installed).
 
     The reader follows the end of the name: `.parquet`, `.csv`, `.jsonl` (the latter two also gzipped).
-    In CSV the id column is always read as text, for `007` is not 7.
+    In CSV the columns of id and version are always read as text, for `007` is not 7 and `1.10` not 1.1.
     """
 
     def __init__(
@@ -80,10 +80,14 @@ class FileSource(Source):
 
     def relation(self, location: Location, name: str) -> tuple[sa.FromClause, Mapping[str, Kind]]:
         assert location.files is not None
-        view = f"CREATE OR REPLACE TEMP VIEW {name} AS SELECT * FROM {self._reader(location)}"
+        reader = self._reader(location.files)
         try:
-            self._connection.execute(view)
-            described = self._connection.execute(f"DESCRIBE {name}").fetchall()
+            described = self._described(reader, [])
+            texts = [column for column, *_ in described if column in text_columns(location)]
+            if texts and "{types}" in reader:
+                described = self._described(reader, texts)
+            rows = reader.format(types=typed(texts))
+            self._connection.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS SELECT * FROM {rows}")
         except duckdb.IOException as error:
             raise SourceError(
                 f"No file matches {location.files!r} (looked below {self._root}), or one cannot be opened: "
@@ -94,9 +98,12 @@ class FileSource(Source):
         kinds = {column: kind_of(type_name) for column, type_name, *_ in described}
         return sa.table(name, *(sa.column(column) for column in kinds)), kinds
 
-    def _reader(self, location: Location) -> str:
-        assert location.files is not None
-        files = location.files
+    def _described(self, reader: str, texts: Sequence[str]) -> list[tuple[Any, ...]]:
+        rows = reader.format(types=typed(texts))
+        return self._connection.execute(f"DESCRIBE SELECT * FROM {rows}").fetchall()
+
+    def _reader(self, files: str) -> str:
+        """The call that reads these files, with `{types}` left open where it can be told types."""
         ending = next((end for end in READERS if files.endswith(end)), None)
         if ending is None:
             raise SourceError(
@@ -106,9 +113,7 @@ class FileSource(Source):
             self._register(files.split("://", 1)[0])
         elif not Path(files).is_absolute():
             files = str(self._root / files)
-        id_column = location.columns.id if isinstance(location, PredictionLog | GroundTruth) else None
-        types = "{" + f"{quoted(id_column)}: 'VARCHAR'" + "}" if id_column else "{}"
-        return READERS[ending].format(files=quoted(files), types=types)
+        return READERS[ending].replace("{files}", quoted(files).replace("{", "{{").replace("}", "}}"))
 
     def _register(self, protocol: str) -> None:
         import fsspec
@@ -133,6 +138,18 @@ class FileSource(Source):
             ) from error
         except duckdb.Error as error:
             raise SourceError(f"The files cannot be read as the monitor says: {first_line(error)}") from error
+
+
+def text_columns(location: Location) -> set[str | None]:
+    """The columns that name things, whatever their values look like."""
+    if isinstance(location, PredictionLog):
+        return {location.columns.id, location.columns.version}
+    return {location.columns.id} if isinstance(location, GroundTruth) else set()
+
+
+def typed(texts: Sequence[str]) -> str:
+    """A DuckDB struct that says which columns are text."""
+    return "{" + ", ".join(f"{quoted(column)}: 'VARCHAR'" for column in texts) + "}"
 
 
 def kind_of(type_name: object) -> Kind:

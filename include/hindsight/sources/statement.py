@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -31,6 +31,8 @@ ONE: Final = 1e9
 
 SMALLEST: Final = 1e-15
 """Scores are kept this far from 0 and 1 in the log loss, which is infinite there."""
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 LARGEST: Final = 1e6
 """The largest size, in `unit`s, of a regression's value; beyond it a row is set aside."""
@@ -206,6 +208,8 @@ class Statement:
         ):
             if name is not None:
                 self.predictions.column(name, role)
+        nobody = WindowBounds(EPOCH, EPOCH + timedelta(days=1), (EPOCH,) * len(self.spec.horizons))
+        self.statistics([nobody])  # asks for every column it reads
         log, truth = self.predictions, self.labels
         kinds = [log.kinds.get(columns.id), truth.kinds.get(self.spec.ground_truth.columns.id)]
         if None not in kinds and kinds[0] is not kinds[1]:
@@ -268,6 +272,12 @@ class Statement:
         )
         return counted.group_by(*keys).having(sa.func.count() > constant(1)).limit(1)
 
+    def repeated_label(self, before: datetime) -> sa.Select[Any]:
+        """One id that has more than one usable label by then, and how many; no row if none has."""
+        learnt = self.learnt(before)
+        counted = sa.select(learnt.c.id, sa.func.count()).group_by(learnt.c.id)
+        return counted.having(sa.func.count() > constant(1)).limit(1)
+
     def watermark(self) -> sa.Select[Any]:
         """The time of the newest label."""
         truth = self.labels
@@ -323,18 +333,23 @@ class Statement:
             .group_by(*keys)
             .cte("labels_of_days")
         )
-        placed = self.placed(
-            days, [self.predictions.column(self.spec.predictions.columns.id, "id").label("id")]
-        )
+        log, named = self.predictions, self.spec.predictions.columns
+        known = log.time(named.logged, "logged") if named.logged else log.time(named.time, "time")
+        # The day by whose end a prediction was known: a row that is logged later was not there yet.
+        seen = decide(known, [day.end for day in days], [constant(i) for i in range(len(days) + 1)], instant)
+        placed = self.placed(days, [log.column(named.id, "id").label("id"), seen.label("seen")])
         said = (
-            sa.select(placed.c.position, placed.c.id)
+            sa.select(placed.c.position, placed.c.id, sa.func.min(placed.c.seen).label("seen"))
             .where(placed.c.position.is_not(None))
-            .distinct()
+            .group_by(placed.c.position, placed.c.id)
             .cte("said")
         )
         own = labels.c.position + constant(lookback)
         near = sa.and_(
-            said.c.id == labels.c.id, said.c.position <= own, said.c.position >= own - constant(lookback)
+            said.c.id == labels.c.id,
+            said.c.seen <= own,
+            said.c.position <= own,
+            said.c.position >= own - constant(lookback),
         )
         matched = (
             sa.select(*labels.c, sa.func.max(said.c.position).label("newest"))

@@ -21,8 +21,8 @@ class RegressionStatistics(Statistics):
     """What a window of a regression leaves behind, in the target's unit.
 
     `volume` has shape [batch, (rows, sum of prediction, sum of prediction²)] over all usable rows;
-    `errors` has shape [batch, (rows, error, |error|, error², error⁴, actual, actual²)] over labelled ones,
-    error = prediction - actual.
+    `errors` has shape [batch, (rows, error, |error|, error², error⁴, actual, actual², grain)] over labelled
+    ones, error = prediction - actual.  `grain` is rows * unit²: squares are exact to a billionth of it.
 
     >>> RegressionStatistics.zeros(1).labelled
     array([0.])
@@ -44,7 +44,7 @@ class RegressionStatistics(Statistics):
 
     @classmethod
     def zeros(cls, batch: int) -> Self:
-        return cls(np.zeros((batch, 3)), np.zeros((batch, 7)))
+        return cls(np.zeros((batch, 3)), np.zeros((batch, 8)))
 
     @property
     def predictions(self) -> Array:
@@ -80,7 +80,7 @@ class RegressionStatistics(Statistics):
                 count, *sums = payload["volume"]
                 batch.volume[i] = [count, *scaled(sums, VOLUME_POWERS, unit)]
                 count, *sums = payload.get("errors", [0] * 7)
-                batch.errors[i] = [count, *scaled(sums, ERROR_POWERS, unit)]
+                batch.errors[i] = [count, *scaled(sums, ERROR_POWERS, unit), count * unit**2]
         return batch
 
 

@@ -40,7 +40,7 @@ def enqueue(conn: sa.Connection, notifications: Iterable[Notification]) -> int:
 
 def _enqueue(conn: sa.Connection, new: Notification) -> bool:
     values = {name: plain(value) for name, value in asdict(new).items()} | {"incidents": list(new.incidents)}
-    held_back = sa.and_(table.c.state == Delivery.SUPPRESSED.value, new.state is Delivery.PENDING)
+    held_back = sa.and_(table.c.state == Delivery.SUPPRESSED.value, sa.literal(new.state is Delivery.PENDING))
     statement = (
         insert(table)
         .values(values)

@@ -1,0 +1,64 @@
+"""The shipped rules on real flights: they find the decay that is there, and none where there is none."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from hindsight import config
+from hindsight.demo.logs import write_files
+from hindsight.demo.world import World, null_world, real_world
+from hindsight.domain.records import Detection
+from hindsight.domain.values import Horizon, IncidentClass, Span, Verdict
+from worlds import Bench
+
+MONITORS = Path(__file__).parents[2] / "include" / "monitors"
+FIRST, LAST = date(2013, 3, 1), date(2013, 6, 30)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    return real_world()
+
+
+def detections(bench: Bench, folder: Path) -> list[Detection]:
+    """Run the shipped monitor over March to June on the logs in a folder; what it says of performance."""
+    spec = config.load(MONITORS / "flight_delay.yaml")
+    place = {"connection": None, "table": None}
+    spec = replace(
+        spec,
+        predictions=replace(spec.predictions, files=str(folder / "predictions" / "*.parquet"), **place),
+        ground_truth=replace(spec.ground_truth, files=str(folder / "labels" / "*.parquet"), **place),
+        segments=(),
+        metrics=tuple(dict.fromkeys(d.metric for d in spec.detectors if d.metric != "coverage")),
+    )
+    bench.run(spec, FIRST, LAST)
+    with bench.store.transaction() as connection:
+        found = bench.store.detections(connection, spec.monitor)
+    return [d for d in found if d.incident_class is IncidentClass.PERFORMANCE]
+
+
+@pytest.mark.parametrize("version", ["v1", "v2"])
+def test_a_null_world_breaches_no_rule_of_performance(
+    bench: Bench, world: World, tmp_path: Path, version: str
+) -> None:
+    write_files(tmp_path, *null_world(world, version), fingerprint=version)
+    found = detections(bench, tmp_path)
+    judged = [d for d in found if d.verdict is not Verdict.INSUFFICIENT]
+    assert {d.detector for d in judged} == {d.detector for d in found}, "every rule was tried"
+    assert len(judged) > 200
+    assert [d.reason for d in judged if d.verdict is Verdict.BREACH] == []
+
+
+def test_the_decay_of_the_first_model_is_found_in_april(bench: Bench, world: World, tmp_path: Path) -> None:
+    spring = world.predictions[world.predictions["predicted_at"] < "2013-07-01 04:00+00:00"]
+    write_files(tmp_path, spring, world.labels, fingerprint="spring")
+    breaches = [d for d in detections(bench, tmp_path) if d.verdict is Verdict.BREACH]
+    recall = [d for d in breaches if (d.version, d.metric, d.horizon) == ("v1", "recall", Horizon(7))]
+    first = min(recall, key=lambda d: d.window_end)
+    assert first.window == Span(28)
+    assert date(2013, 4, 28) <= (first.window_end.date()) <= date(2013, 5, 1)
+    assert "2013-04" in first.window_start.isoformat()
