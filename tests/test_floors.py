@@ -42,6 +42,7 @@ FLOORS = {
     "config": 3,
     "pipeline": 4,
     "cli": 5,
+    "__main__": 5,
     "demo": 5,
     "orchestration": 5,
     "reading": 5,

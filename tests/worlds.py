@@ -1,4 +1,4 @@
-"""Small made-up worlds for the pipeline: logs with every oddity, ways to store them, and monitors that read them.
+"""Small made-up worlds for the pipeline: logs with every oddity, ways to store them, and monitors of them.
 
 A log is plain rows, so that NaN and null stay two things.  `written` puts it where a monitor can read it:
 a PostgreSQL schema, or Parquet, CSV or JSON lines files.

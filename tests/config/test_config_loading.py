@@ -611,16 +611,18 @@ class TestShippedMonitors:
 
     def test_the_classifier_is_judged_against_march_on_four_weeks(self) -> None:
         spec = load(MONITORS / "flight_delay.yaml")
-        recall, trend, coverage = spec.detectors
+        recall, brier, trend, coverage = spec.detectors
         assert spec.reference == Reference(start=date(2013, 3, 1), end=date(2013, 3, 31))
         assert (recall.relative, recall.adjust, recall.window, recall.at) == (
-            -0.10,
+            -0.05,
             "score_mix",
             Span(28),
             Horizon(7),
         )
         assert recall.severity is Severity.CRITICAL
-        assert (trend.metric, coverage.metric, coverage.min) == ("roc_auc", "coverage", 0.5)
+        assert (brier.metric, brier.relative, brier.adjust) == ("brier", 0.10, "none")
+        assert (trend.metric, trend.adjust) == ("roc_auc", "score_mix")
+        assert (coverage.metric, coverage.min) == ("coverage", 0.5)
         assert spec.schedule == time(7)
 
     def test_the_regression_inherits_when_its_truth_is_due(self) -> None:

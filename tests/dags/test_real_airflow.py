@@ -19,12 +19,12 @@ from pathlib import Path
 import psutil
 import pytest
 import sqlalchemy as sa
-from worlds import odd_logs, written
 
 from hindsight.demo.airflow import Airflow
 from hindsight.embedded import EmbeddedPostgres
 from hindsight.store import Store
 from hindsight.windows import DayRange
+from worlds import odd_logs, written
 
 ROOT = Path(__file__).parents[2]
 FIRST = date(2013, 2, 18)
@@ -71,7 +71,9 @@ def monitors(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def airflow(postgres: EmbeddedPostgres, monitors: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Airflow]:
+def airflow(
+    postgres: EmbeddedPostgres, monitors: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Airflow]:
     """A running Airflow that knows the monitor and writes to the database `real_store`."""
     postgres.ensure_database("real_airflow")
     store = Store(postgres.ensure_database("real_store"))
@@ -118,7 +120,18 @@ def on_the_command_line(postgres: EmbeddedPostgres, monitors: Path, name: str) -
     store = Store(url)
     store.upgrade()
     store.dispose()
-    command = [sys.executable, "-m", "hindsight", "run", "odd", "--start", str(DAYS.start), "--end", str(DAYS.end), "--json"]
+    command = [
+        sys.executable,
+        "-m",
+        "hindsight",
+        "run",
+        "odd",
+        "--start",
+        str(DAYS.start),
+        "--end",
+        str(DAYS.end),
+        "--json",
+    ]
     environment = os.environ | {"HINDSIGHT_STORE": url, "HINDSIGHT_MONITORS": str(monitors)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr

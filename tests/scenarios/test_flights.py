@@ -54,8 +54,10 @@ def test_a_null_world_breaches_no_rule_of_performance(
 
 
 def test_the_decay_of_the_first_model_is_found_in_april(bench: Bench, world: World, tmp_path: Path) -> None:
-    spring = world.predictions[world.predictions["predicted_at"] < "2013-07-01 04:00+00:00"]
-    write_files(tmp_path, spring, world.labels, fingerprint="spring")
+    log = world.predictions[world.predictions["model_version"] == "v1"]
+    spring = log[log["predicted_at"] < "2013-07-01 04:00+00:00"]
+    labels = world.labels[world.labels["label_at"] < "2013-07-01 04:00+00:00"]
+    write_files(tmp_path, spring, labels, fingerprint="spring")
     breaches = [d for d in detections(bench, tmp_path) if d.verdict is Verdict.BREACH]
     recall = [d for d in breaches if (d.version, d.metric, d.horizon) == ("v1", "recall", Horizon(7))]
     first = min(recall, key=lambda d: d.window_end)

@@ -1,4 +1,4 @@
-"""One truth, whatever the way to it: engines, threads, the order of days, crashes, and the day one asks on."""
+"""One truth, whatever the way to it: engines, threads, the order of days, crashes, the day one asks on."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_any_order_of_days_leaves_the_same_bytes(
 
 
 def test_a_backfill_leaves_what_runs_of_those_days_left(bench: Bench, logs: Logs) -> None:
-    """The first promise: a daily run sees only the rows of its day, a backfill all of them, and they agree."""
+    """The first promise: a daily run sees the rows of its day, a backfill all of them, and they agree."""
     spec = watched(small(monitor()), FIRST, 3)
     for day in RUN_DAYS:
         known = logs.known_before(local(day + timedelta(days=1), 0))

@@ -26,6 +26,7 @@ class Threshold(BaseDetector):
     every day, a rule at 0.95 crosses a bound that the true value sits exactly on in more than 5 % of months;
     the margin in `relative` is what keeps a healthy model quiet.
 
+    >>> from hindsight.domain.values import Horizon, Span
     >>> Threshold(metric="recall", relative=-0.1, window=Span(28), at=Horizon(7)).sentence
     'recall over 28d at 7d not more than 10% below the reference (95% sure)'
     """

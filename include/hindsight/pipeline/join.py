@@ -40,12 +40,12 @@ def join_ground_truth(spec: MonitorSpec, days: DayRange, runtime: Runtime) -> di
     the older statistics stay, and their state says `source_rewritten`.
     """
     refuse_unfinished(spec, days, runtime)
-    with runtime.store.transaction() as connection:
-        present = present_pairs(connection, runtime.store, spec)
-    wanted = computed(spec, days, [pair for pair, made_by in present.items() if made_by == spec.hash])
-    pairs = sorted(wanted | outdated(spec, wanted, present))
-    made = compute(spec, pairs, runtime)
+    # The rows are read under the monitor's lock, too: who reads later also writes later.
     with runtime.store.transaction(spec.monitor) as connection:
+        present = present_pairs(connection, runtime.store, spec)
+        wanted = computed(spec, days, [pair for pair, made_by in present.items() if made_by == spec.hash])
+        pairs = sorted(wanted | outdated(spec, wanted, present))
+        made = compute(spec, pairs, runtime)
         old = {
             Pair(state.horizon, day): state
             for day, state in states_of(connection, runtime.store, spec, pairs)

@@ -1,4 +1,4 @@
-"""Any SQLAlchemy database: the statement is pushed down, statistics come back."""
+"""A database behind SQLAlchemy: the statement is pushed down, statistics come back."""
 
 from __future__ import annotations
 
@@ -16,18 +16,23 @@ from hindsight.sources.base import Kind, Source
 class DatabaseSource(Source):
     """A table, or a query, behind a connection id.
 
-    On PostgreSQL each statement runs in a read-only transaction with UTC as its zone, so that a `query`
-    in a YAML file cannot write.
+    Each statement runs in a read-only transaction with UTC as its zone, so that a `query` in a YAML file
+    cannot write.  PostgreSQL, for now: others are refused with a sentence.
     """
+
+    text_collation = "C"
 
     def __init__(self, location: Location, database_url: Callable[[str], sa.URL], root: Path) -> None:
         assert location.connection is not None
         self._name = location.connection
         url = database_url(location.connection)
-        self._engine = sa.create_engine(url, pool_pre_ping=True, hide_parameters=True)
-        if self._engine.dialect.name == "postgresql":
-            self._engine = self._engine.execution_options(postgresql_readonly=True)
-            self.text_collation = "C"
+        if url.get_backend_name() != "postgresql":
+            raise SourceError(
+                f"Connection {self._name!r} is of type {url.get_backend_name()!r}: logs "
+                "are read from PostgreSQL, or from `files`."
+            )
+        engine = sa.create_engine(url, pool_pre_ping=True, hide_parameters=True)
+        self._engine = engine.execution_options(postgresql_readonly=True)
 
     def close(self) -> None:
         self._engine.dispose()
@@ -58,8 +63,7 @@ class DatabaseSource(Source):
     def fetch(self, statement: sa.Select[Any]) -> list[tuple[Any, ...]]:
         try:
             with self._engine.connect() as connection:
-                if self._engine.dialect.name == "postgresql":
-                    connection.exec_driver_sql("SET LOCAL TIME ZONE 'UTC'")
+                connection.exec_driver_sql("SET LOCAL TIME ZONE 'UTC'")
                 return [tuple(row) for row in connection.execute(statement)]
         except sa.exc.DBAPIError as error:
             raise SourceError(f"The query on connection {self._name!r} failed: {said(error)}") from error
