@@ -279,7 +279,7 @@ def selects(spec: MonitorSpec) -> dict[str, sa.Select[Any]]:
         "statistics": made.statistics(known),
         "volume": made.volume(known),
         "repeated": made.repeated(known),
-        "watermark": made.watermark(),
+        "watermark": made.watermark(datetime(2013, 4, 1, tzinfo=UTC)),
         "landed": made.landed(known[0], START),
         "label_quality": made.label_quality(known, 1, 1),
     }

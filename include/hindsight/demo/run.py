@@ -19,13 +19,14 @@ from rich.text import Text
 
 from hindsight import config
 from hindsight.demo.airflow import Airflow
-from hindsight.demo.findings import Check, checks, months
+from hindsight.demo.findings import AT, Check, checks, months
 from hindsight.demo.logs import write_files, write_tables
 from hindsight.demo.received import read_received, show_received
 from hindsight.demo.receivers import Addresses, Receivers
 from hindsight.demo.world import real_world
 from hindsight.domain.records import Incident
 from hindsight.domain.spec import MonitorSpec
+from hindsight.domain.values import ALL, Span
 from hindsight.embedded import EmbeddedPostgres, running
 from hindsight.notifiers.connection import ConnectionInfo
 from hindsight.orchestration import connections, environment
@@ -156,11 +157,15 @@ def watch(airflow: Airflow, runtime: Runtime, received: Path) -> bool:
     with runtime.store.transaction() as connection:
         incidents = runtime.store.incidents(connection)
         detections = runtime.store.detections(connection, spec.monitor)
+        accuracy = runtime.store.snapshots(
+            connection, spec.monitor, metric="accuracy", horizon=AT, window=Span(1), segment=ALL
+        )
     console.print(incident_table(incidents))
     console.rule("What people were told (as the receivers got it)")
     show_received(read_received(received), console)
     console.rule("Is that what a good monitor finds?")
-    verdicts = [*checks(spec, detections, [i for i in incidents if i.monitor == spec.monitor])]
+    mine = [incident for incident in incidents if incident.monitor == spec.monitor]
+    verdicts = checks(spec, detections, mine, accuracy)
     verdicts.append(
         Check(
             "messages arrived, by Slack and by mail",

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from math import erfc, isfinite, sqrt
-from typing import ClassVar
+from typing import ClassVar, Final
 
-from hindsight.detectors.base import Adjust, BaseDetector, Finding, Series, insufficient
+from hindsight.detectors.base import Adjust, BaseDetector, Finding, Point, Series, insufficient
 from hindsight.domain.values import Direction, Verdict
 from hindsight.metrics import METRICS
+
+FEW: Final = 30
+"""Rows that may agree by accident: an error of 0 from fewer is no certainty."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +55,8 @@ class Threshold(BaseDetector):
             yield f"min {self.min} is not below max {self.max}"
         if self.relative == 0 or (self.relative is not None and not isfinite(self.relative)):
             yield "`relative` is a share other than 0, such as -0.10"
+        if self.relative is not None and METRICS[self.metric].extensive:
+            yield f"{self.metric!r} grows with the window, so it takes `min` and/or `max`, not `relative`"
         if self.adjusts and self.relative is None:
             yield "`adjust` goes with `relative`"
         if not 0 <= self.evidence < 1:
@@ -87,31 +92,33 @@ class Threshold(BaseDetector):
         assert latest.value is not None
         error = latest.standard_error
         if self.relative is None:
-            return self._verdict(latest.value, None, self.min, self.max, error, "")
-        share = 1.0 + self.relative
-        if self.adjusts:
-            if latest.expected is None:
-                return insufficient(
-                    f"{series.no_reference or 'the reference gives no score-to-rate curve'}.", latest.value
-                )
-            baseline, what = latest.expected.value, "expected of these scores"
-            error = latest.expected.gap_error(share)
+            return self._verdict(latest, None, self.min, self.max, error, "")
+        expected, reference = latest.expected, series.reference
+        own: float | None = 0.0
+        if self.adjusts and expected is not None:
+            baseline, what = expected.value, "expected of these scores"
+        elif self.adjusts:
+            why = series.no_reference or "what to expect of these scores is not defined"
+            return insufficient(f"{why}.", latest.value)
         elif series.fixed is not None:
             baseline, what = series.fixed, "fixed as reference"
-        elif series.reference is not None and series.reference.value is not None:
-            baseline, what = series.reference.value, "in the reference"
-            own = series.reference.standard_error
-            error = None if error is None or own is None else (error**2 + (share * own) ** 2) ** 0.5
+        elif reference is not None and reference.value is not None:
+            baseline, what, own = reference.value, "in the reference", reference.standard_error
         else:
             return insufficient(f"{series.no_reference or 'the reference has no value'}.", latest.value)
         bound = baseline + self.relative * abs(baseline)
+        share = bound / baseline if baseline else 1.0
+        if self.adjusts and expected is not None:
+            error = expected.gap_error(share)
+        else:
+            error = None if error is None or own is None else (error**2 + (share * own) ** 2) ** 0.5
         lower, upper = (bound, None) if self.relative < 0 else (None, bound)
         against = f"{baseline:.4g} {what}"
-        return self._verdict(latest.value, baseline, lower, upper, error, against)
+        return self._verdict(latest, baseline, lower, upper, error, against)
 
     def _verdict(
         self,
-        value: float,
+        latest: Point,
         baseline: float | None,
         lower: float | None,
         upper: float | None,
@@ -119,11 +126,13 @@ class Threshold(BaseDetector):
         against: str,
     ) -> Finding:
         """Compare with the bounds; the p-value is of "the true value is not beyond the bound"."""
+        assert latest.value is not None
+        value = latest.value
         gaps = [(lower - value, lower, "below") if lower is not None else None]
         gaps += [(value - upper, upper, "above") if upper is not None else None]
         gap, bound, way = max(found for found in gaps if found is not None)
         p_value = None if not error else 0.5 * erfc(gap / error / sqrt(2.0))
-        drop = f", {value / baseline - 1:+.1%} against {against}" if baseline else ""
+        drop = f", {(value - baseline) / abs(baseline):+.1%} against {against}" if baseline else ""
         place = f"{self.metric} {value:.4g} is {way if gap > 0 else 'not ' + way} its bound {bound:.4g}{drop}"
         numbers = {
             "observed": value,
@@ -136,7 +145,7 @@ class Threshold(BaseDetector):
             return Finding(Verdict.CLEAR, f"{place}.", **numbers)
         if not self.evidence:
             return Finding(Verdict.BREACH, f"{place}.", **numbers)
-        if error is None:
+        if error is None or (error == 0 and latest.n < FEW):
             return Finding(Verdict.INSUFFICIENT, f"{place}, but its error is not known.", **numbers)
         sure = 1.0 if p_value is None else 1.0 - p_value
         if sure >= self.evidence:

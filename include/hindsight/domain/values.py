@@ -85,7 +85,6 @@ class Status(StrEnum):
     OK = "ok"
     EMPTY = "empty"
     UNDEFINED = "undefined"
-    FAILED = "failed"
 
 
 class Maturity(StrEnum):

@@ -35,6 +35,8 @@ class Metric(ABC):
     adjustable: ClassVar[bool] = False
     """Whether the reference's score-to-rate curve says what to expect of it (see `expectation`)."""
     needs_score: ClassVar[bool] = False
+    extensive: ClassVar[bool] = False
+    """Whether it grows with the window, as a count does; then a longer reference is no measure for it."""
     undefined: ClassVar[str]
     """Why there is no value although there are rows, as a clause."""
 
@@ -86,8 +88,8 @@ def regression(statistics: Statistics) -> RegressionStatistics:
 class Share(Metric):
     """A part of a whole: terms are (part, whole), both counts.
 
-    The row error is binomial with two successes and two failures added (Agresti and Coull, 1998), so
-    that 0 of 5 does not claim to be certain.
+    The row error is sqrt(p (1 - p) / n) with p taken after adding two successes and two failures (as Agresti
+    and Coull, 1998, do), so that 0 of 5 does not claim to be certain; with few rows it is on the wide side.
     """
 
     def value(self, terms: Array) -> Array:

@@ -55,7 +55,8 @@ def estimate(metric: Metric, days: Array, length: int) -> Estimates:
 def jackknife(metric: Metric, days: Array, length: int, total: Array) -> Array:
     """The delete-one-day error of every window; 0 with too few days, NaN if leaving one out undefines it."""
     windows = len(total)
-    lived = metric.rows(days) > 0
+    # To a count a day without rows is a day like any other.
+    lived = np.full(len(days), True) if metric.extensive else metric.rows(days) > 0
     count, first, second = np.zeros(windows), np.zeros(windows), np.zeros(windows)
     centre = metric.value(total)
     for offset in range(length):
@@ -67,4 +68,6 @@ def jackknife(metric: Metric, days: Array, length: int, total: Array) -> Array:
         second += without * without
     spread = np.maximum(second - np.divide(first * first, count, out=np.zeros(windows), where=count > 0), 0.0)
     error = np.sqrt(np.divide(count - 1.0, count, out=np.zeros(windows), where=count > 0) * spread)
+    if metric.extensive:  # what is left out shrinks a count by itself
+        error *= np.divide(count, count - 1.0, out=np.zeros(windows), where=count > 1)
     return np.where(count >= MIN_DAYS, error, 0.0)

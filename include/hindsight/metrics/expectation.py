@@ -75,7 +75,7 @@ class Baseline:
             return None
         days = np.flatnonzero(reference.labelled > 0)
         rest = [replace(total, counts=total.counts - reference.counts[i : i + 1]) for i in days]
-        without = [one for one in map(curve, rest) if one is not None] if len(days) > MIN_DAYS else []
+        without = [one for one in map(curve, rest) if one is not None] if len(days) >= MIN_DAYS else []
         return cls(rates[None], np.array(without).reshape(-1, BINS))
 
 

@@ -11,12 +11,13 @@ from hindsight.statistics.base import Array
 
 
 class Volume(Metric):
-    """Usable predictions in the window; the row error is Poisson's."""
+    """Usable predictions in the window; the row error is Poisson's, never below 1."""
 
     name = "volume"
     tasks = ANY_TASK
     direction = Direction.NEITHER
     labelled = False
+    extensive = True
     undefined = "there is no prediction"
 
     def terms(self, statistics: Statistics) -> Array:
@@ -26,7 +27,7 @@ class Volume(Metric):
         return terms[:, 0]
 
     def row_error(self, terms: Array) -> Array:
-        return np.sqrt(terms[:, 0])
+        return np.sqrt(np.maximum(terms[:, 0], 1.0))
 
     def rows(self, terms: Array) -> Array:
         return terms[:, 0]

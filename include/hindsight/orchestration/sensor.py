@@ -39,7 +39,12 @@ class GroundTruthSensor(BaseSensorOperator):
 
         run = request(context)
         day, runtime = run.days.end, airflow_runtime()
-        seen = look(self.spec, day, runtime, patient=run.may_wait)
+        seen: Seen | None
+        if run.may_wait and runtime.clock() < deadline(self.spec, day):
+            seen = look(self.spec, day, runtime, patient=True)
+        else:
+            reason = "a past day is not waited for"
+            seen = Seen(because="deadline", reason=reason, watermark=None, coverage=None)
         if seen is None:
             until = deadline(self.spec, day)
             self.log.info("The truth of %s has not landed: waiting until %s", day, until.isoformat())

@@ -16,16 +16,16 @@ from hindsight.domain.values import ALL, Horizon, Maturity, Span, Status
 from hindsight.metrics import METRICS
 from hindsight.metrics.estimate import estimate
 from hindsight.metrics.expectation import Baseline, expected
-from hindsight.pipeline.plan import computed, reference_days, reference_pairs, touched, zone
+from hindsight.pipeline.plan import reference_days, touched, zone
 from hindsight.pipeline.present import local_day, present_pairs
 from hindsight.pipeline.runtime import Runtime
 from hindsight.pipeline.snapshots import History, finite, history
 from hindsight.statistics import BinaryStatistics
-from hindsight.windows import DayRange, Pair, as_of, days_of, midnight
+from hindsight.windows import DayRange, Pair, as_of, days_of, due, midnight
 
 
 def detect_degradation(spec: MonitorSpec, days: DayRange, runtime: Runtime) -> dict[str, Any]:
-    """Replace the detections of every stored window that holds a pair computed for these days.
+    """Replace the detections of every window that holds a pair due in these days, and make those that lack.
 
     A detector judges at the horizon it names and again at every later one, each time against the
     reference at that same age.
@@ -38,12 +38,13 @@ def detect_degradation(spec: MonitorSpec, days: DayRange, runtime: Runtime) -> d
                 Pair(found.horizon, local_day(spec, found.window_end) - timedelta(days=1))
                 for found in runtime.store.detections(connection, spec.monitor, detector=detector.name)
             }
-            pairs = computed(spec, days, reference_pairs(spec, days) & judged)
+            behind = {pair for pair in present if pair.horizon in horizons_of(spec, detector)} - judged
             ends = {
-                horizon: found
-                for horizon, found in touched(pairs, present, detector.window).items()
-                if horizon in horizons_of(spec, detector)
+                horizon: sorted({*found, *(pair.day for pair in behind if pair.horizon == horizon)})
+                for horizon in horizons_of(spec, detector)
+                for found in [touched(due(days, spec.horizons), present, detector.window).get(horizon, [])]
             }
+            ends = {horizon: found for horizon, found in ends.items() if found}
             rows = [
                 row
                 for horizon, found in ends.items()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,7 +12,7 @@ from hindsight.pipeline.plan import bounds, refuse_unfinished
 from hindsight.pipeline.runtime import Runtime
 from hindsight.sources import SOURCES
 from hindsight.sources.base import Source
-from hindsight.sources.statement import Statement, open_relation
+from hindsight.sources.statement import Statement, WindowBounds, open_relation
 from hindsight.windows import DayRange
 
 
@@ -40,25 +40,35 @@ def extract_predictions(spec: MonitorSpec, days: DayRange, runtime: Runtime) -> 
     windows = [bounds(spec, day) for day in days]
     with opened(spec, runtime) as (source, statement):
         counts = dict(source.fetch(statement.volume(windows)))
-        if spec.predictions.unique:
-            repeated = source.fetch(statement.repeated(windows))
-            if repeated:
-                raise SourceError(
-                    f"{spec.predictions} is declared unique, but id {repeated[0][0]!r} occurs "
-                    f"{repeated[0][1]} times in a day: remove `unique: true`, and duplicates are resolved "
-                    "and counted."
-                )
-        if spec.ground_truth.unique:
-            # A second label would count its prediction twice.
-            repeated = source.fetch(statement.repeated_label(windows[-1].end))
-            if repeated:
-                raise SourceError(
-                    f"{spec.ground_truth} is declared unique, but id {repeated[0][0]!r} has {repeated[0][1]} "
-                    "labels: remove `unique: true`, and `on_conflict` says which one counts."
-                )
+        verify_unique(spec, source, statement, windows)
     return {
         "start": str(days.start),
         "end": str(days.end),
         "predictions": sum(counts.values()),
         "empty_days": [str(day) for position, day in enumerate(days) if not counts.get(position)][:31],
     }
+
+
+def verify_unique(
+    spec: MonitorSpec, source: Source, statement: Statement, windows: Sequence[WindowBounds]
+) -> None:
+    """Hold the logs to `unique: true`: SourceError names an id that occurs twice among what is joined.
+
+    The join asks again, for labels land while a run waits, and it reads older days than its own.
+    """
+    if spec.predictions.unique:
+        repeated = source.fetch(statement.repeated(windows))
+        if repeated:
+            raise SourceError(
+                f"{spec.predictions} is declared unique, but id {repeated[0][0]!r} occurs "
+                f"{repeated[0][1]} times in a day: remove `unique: true`, and duplicates are resolved "
+                "and counted."
+            )
+    if spec.ground_truth.unique:
+        # A second label would count its prediction twice.
+        repeated = source.fetch(statement.repeated_label(max(window.known[-1] for window in windows)))
+        if repeated:
+            raise SourceError(
+                f"{spec.ground_truth} is declared unique, but id {repeated[0][0]!r} has {repeated[0][1]} "
+                "labels: remove `unique: true`, and `on_conflict` says which one counts."
+            )

@@ -4,25 +4,34 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
 from hindsight.domain.records import StatisticRow, WindowState
 from hindsight.domain.spec import MonitorSpec
-from hindsight.domain.values import ALL, NO_LABELS
-from hindsight.pipeline.extract import opened
-from hindsight.pipeline.plan import bounds, computed, outdated, refuse_unfinished
+from hindsight.domain.values import ALL, NO_LABELS, Horizon, Span
+from hindsight.pipeline.extract import opened, verify_unique
+from hindsight.pipeline.plan import (
+    bounds,
+    computed,
+    outdated,
+    reference_days,
+    refuse_unfinished,
+    touched,
+    zone,
+)
 from hindsight.pipeline.present import present_pairs, states_of
 from hindsight.pipeline.runtime import Runtime
 from hindsight.sources.statement import Statement, WindowBounds
 from hindsight.statistics import STATISTICS
 from hindsight.statistics.base import canonical
 from hindsight.statistics.lines import CONTRADICTING, read
-from hindsight.windows import DayRange, Pair
+from hindsight.store import Store
+from hindsight.windows import DayRange, Pair, days_of, due, midnight
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +70,8 @@ def join_ground_truth(spec: MonitorSpec, days: DayRange, runtime: Runtime) -> di
             [settled[pair] for pair in fresh],
             [row for pair in fresh for row in made[pair].rows],
         )
+        changed = [pair for pair in fresh if pair not in old or differs(old[pair], settled[pair])]
+        put_behind(connection, runtime.store, spec, days, changed, set(old))
     states = settled.values()
     return {
         "pairs": len(pairs),
@@ -86,6 +97,7 @@ def compute(spec: MonitorSpec, pairs: Sequence[Pair], runtime: Runtime) -> dict[
     days = sorted({pair.day for pair in pairs})
     windows = [bounds(spec, day) for day in days]
     with opened(spec, runtime) as (source, statement):
+        verify_unique(spec, source, statement, windows)
         rows = source.fetch(statement.statistics(windows))
         zero = [pair.day for pair in pairs if pair.horizon == NO_LABELS]
         label_remarks: dict[date, dict[str, int]] = defaultdict(dict)
@@ -192,6 +204,54 @@ def settle(old: WindowState | None, new: Computed) -> WindowState:
         return replace(old, source_rewritten=True)
     changed = state.digest != old.digest
     return replace(state, late_landed=old.late_landed or changed)
+
+
+def differs(old: WindowState, new: WindowState) -> bool:
+    """Whether what is read from a pair's statistics may have changed."""
+    return (old.digest, old.spec_hash) != (new.digest, new.spec_hash)
+
+
+def put_behind(
+    connection: sa.Connection,
+    store: Store,
+    spec: MonitorSpec,
+    days: DayRange,
+    changed: Sequence[Pair],
+    known: Collection[Pair],
+) -> None:
+    """Remove what rests on pairs that changed besides those due, so that the next tasks make it anew.
+
+    A pair that is due has its windows read and judged anyway.  Another one changes because the monitor was
+    edited; and when the reference itself changes, every window compared with it is judged again.
+    """
+    besides = set(changed) - set(due(days, spec.horizons))
+    present = present_pairs(connection, store, spec)
+    for span in spec.spans:
+        edited = windows_with(spec, besides & set(known), present, span)
+        if edited:
+            store.replace_snapshots(connection, spec.monitor, [(span, *window) for window in edited], [])
+        judged = windows_with(spec, besides, present, span)
+        partitions = [(d.name, *window) for d in spec.detectors if d.window == span for window in judged]
+        if partitions:
+            store.replace_detections(connection, spec.monitor, partitions, [])
+    reference = reference_days(spec) or ()
+    ages = {pair.horizon for pair in changed if pair.day in reference}
+    compared = [detector.name for detector in spec.detectors if detector.needs_reference]
+    if ages and compared:
+        found = store.detections(connection, spec.monitor, detector=compared, horizon=ages)
+        rests = {(each.detector, each.window_start, each.horizon) for each in found}
+        store.replace_detections(connection, spec.monitor, rests, [])
+
+
+def windows_with(
+    spec: MonitorSpec, pairs: Collection[Pair], present: Collection[Pair], span: Span
+) -> list[tuple[datetime, Horizon]]:
+    """The stored windows of this length that hold one of these pairs: their start and age."""
+    return [
+        (midnight(days_of(end, span).start, zone(spec)), horizon)
+        for horizon, ends in touched(pairs, present, span).items()
+        for end in ends
+    ]
 
 
 def truth_in(state: WindowState) -> int:

@@ -53,7 +53,9 @@ def enqueue(
 ) -> list[str]:
     """Write incidents and outbox rows; returns the reason of each decision, also of those to stay silent."""
     store, at = runtime.store, {detector.name: detector.at for detector in spec.detectors}
-    detections, stored = store.detections(connection, spec.monitor), store.incidents(connection, spec.monitor)
+    # A detector that the monitor no longer names can neither breach nor recover.
+    detections = store.detections(connection, spec.monitor, detector=list(at))
+    stored = store.incidents(connection, spec.monitor)
     history = replay(detections, stored, zone(spec), at=at)
     decisions = decide(
         mode,
@@ -115,22 +117,34 @@ def evidence(spec: MonitorSpec, decision: Decision, runtime: Runtime, connection
 
 
 def deliver(spec: MonitorSpec, runtime: Runtime) -> dict[str, Any]:
-    """Send what is pending, every notifier on its own; a failure of one holds back no other."""
+    """Send what is pending, every notifier on its own; a failure of one holds back no other.
+
+    Rows are taken one by one, so that whatever ends this process strands one at most.  HindsightError, at
+    the end, if anything was not delivered or still waits for another try.
+    """
     notifiers = {channel_key(notifier): notifier for notifier in (*spec.notify, FALLBACK)}
     counts = {"sent": 0, "logged": 0, "failed": 0}
     failures: list[str] = []
-    with runtime.store.transaction() as connection:
-        claimed = runtime.store.claim(connection, spec.monitor)
-    for number, row in claimed:
+    while True:
+        with runtime.store.transaction() as connection:
+            claimed = runtime.store.claim(connection, spec.monitor, limit=1)
+        if not claimed:
+            break
+        number, row = claimed[0]
         outcome, error = attempt(row, notifiers, runtime)
         counts[{Delivery.SENT: "sent", Delivery.LOGGED: "logged"}.get(outcome["state"], "failed")] += 1
         if outcome["state"] in (Delivery.PENDING, Delivery.DEAD):
             failures.append(f"{row.notifier.partition(':')[0]}: {error}")
         with runtime.store.transaction() as connection:
             runtime.store.record(connection, number, error=error, **outcome)
-    if failures:
+    with runtime.store.transaction() as connection:
+        rows = runtime.store.notifications(connection, spec.monitor)
+    waiting = [row for row in rows if row.state in (Delivery.PENDING, Delivery.SENDING)]
+    if failures or waiting:
+        said = "; ".join(failures) or "an earlier sender did not say what became of them"
         raise HindsightError(
-            f"{len(failures)} of {len(claimed)} notifications were not delivered: " + "; ".join(failures)
+            f"{counts['failed']} notifications of {spec.monitor} were not delivered, {len(waiting)} wait for "
+            f"another try: {said}"
         )
     return counts
 
@@ -152,6 +166,10 @@ def attempt(
         return {"state": Delivery.LOGGED}, str(error)
     except DeliveryError as error:
         return after(error, row.attempts, runtime.clock()), str(error)
+    except Exception as error:
+        LOGGER.exception("Notifier %s failed in a way of its own", row.notifier)
+        unknown = DeliveryError(type(error).__name__, retry=True, ambiguous=True)
+        return after(unknown, row.attempts, runtime.clock()), f"{type(error).__name__} while sending"
     state = Delivery.LOGGED if notifier is FALLBACK or row.notifier.startswith("log:") else Delivery.SENT
     return {"state": state, "provider_id": provider_id}, None
 

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from hindsight.domain.records import WindowState
 from hindsight.domain.spec import MonitorSpec
+from hindsight.errors import HindsightError
 from hindsight.pipeline.plan import zone
 from hindsight.store import Store
 from hindsight.windows import Pair, midnight
@@ -24,6 +25,14 @@ def local_day(spec: MonitorSpec, start: datetime) -> date:
 def present_pairs(connection: sa.Connection, store: Store, spec: MonitorSpec) -> dict[Pair, str]:
     """Every pair in the store, with the hash of the specification that made it."""
     states = store.window_states(connection, spec.monitor, *EVER)
+    for state in states:
+        day = local_day(spec, state.window_start)
+        if midnight(day, zone(spec)) != state.window_start:
+            raise HindsightError(
+                f"The store holds windows of {spec.monitor!r} that begin at "
+                f"{state.window_start.isoformat()}, which is no midnight of {spec.timezone}: days of another "
+                "zone do not add to these.  Give the monitor a new name, or put its `timezone` back."
+            )
     return {Pair(state.horizon, local_day(spec, state.window_start)): state.spec_hash for state in states}
 
 

@@ -33,7 +33,7 @@ def readiness(spec: MonitorSpec, day: date, runtime: Runtime) -> Readiness:
     youngest = spec.horizons[1] if len(spec.horizons) > 1 else NO_LABELS
     first_due = bounds(spec, day - timedelta(days=youngest.count))
     with opened(spec, runtime) as (source, statement):
-        newest = source.fetch(statement.watermark())[0][0]
+        newest = source.fetch(statement.watermark(runtime.clock()))[0][0]
         watermark = None if newest is None else newest.astimezone(UTC)
         if watermark is not None and watermark >= moment:
             return Readiness(True, f"the newest label is of {watermark.isoformat()}", watermark)

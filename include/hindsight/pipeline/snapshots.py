@@ -16,20 +16,20 @@ from hindsight.domain.spec import MonitorSpec
 from hindsight.domain.values import ALL, NO_LABELS, UNVERSIONED, Horizon, Maturity, Span, Status
 from hindsight.metrics import ALWAYS, METRICS, Metric
 from hindsight.metrics.estimate import estimate
-from hindsight.pipeline.plan import computed, reference_pairs, touched, zone
+from hindsight.pipeline.plan import touched, zone
 from hindsight.pipeline.present import local_day, present_pairs
 from hindsight.pipeline.runtime import Runtime
 from hindsight.statistics import STATISTICS, Statistics
 from hindsight.statistics.base import Array
-from hindsight.windows import DayRange, Pair, as_of, days_of, midnight
+from hindsight.windows import DayRange, Pair, as_of, days_of, due, midnight
 
 
 def compute_snapshots(spec: MonitorSpec, days: DayRange, runtime: Runtime) -> dict[str, Any]:
-    """Replace the snapshots of every stored window that holds a pair computed for these days."""
+    """Replace the snapshots of every window that holds a pair due in these days, and make those that lack."""
     count = 0
     with runtime.store.transaction(spec.monitor) as connection:
         present = present_pairs(connection, runtime.store, spec)
-        pairs = computed(spec, days, snapped(connection, spec, days, runtime))
+        pairs = set(due(days, spec.horizons)) | (set(present) - snapped(connection, spec, runtime))
         ends = {span: touched(pairs, present, span) for span in spec.spans}
         longest = spec.spans[-1]  # a window that a shorter span touches, the longest one touches too
         for horizon, last_days in ends[longest].items():
@@ -45,22 +45,10 @@ def compute_snapshots(spec: MonitorSpec, days: DayRange, runtime: Runtime) -> di
     return {"snapshots": count, "pairs": len(pairs)}
 
 
-def snapped(connection: sa.Connection, spec: MonitorSpec, days: DayRange, runtime: Runtime) -> set[Pair]:
-    """The reference's pairs that have their snapshots already."""
-    wanted = reference_pairs(spec, days)
-    if not wanted:
-        return set()
-    found = set()
-    for metric, horizons in (
-        ("volume", {NO_LABELS}),
-        ("coverage", {pair.horizon for pair in wanted} - {NO_LABELS}),
-    ):
-        for horizon in horizons:
-            rows = runtime.store.snapshots(
-                connection, spec.monitor, metric=metric, horizon=horizon, window=Span(1), segment=ALL
-            )
-            found |= {Pair(horizon, local_day(spec, row.window_start)) for row in rows}
-    return wanted & found
+def snapped(connection: sa.Connection, spec: MonitorSpec, runtime: Runtime) -> set[Pair]:
+    """The pairs whose day has been read: one metric of those kept at each horizon tells."""
+    found = runtime.store.snapshots(connection, spec.monitor, metric=ALWAYS, window=Span(1), segment=ALL)
+    return {Pair(row.horizon, local_day(spec, row.window_start)) for row in found}
 
 
 @dataclass(frozen=True)
@@ -217,8 +205,9 @@ def snapshot(
             f"{len(frame.missing)} of {span.count} days were not computed at {horizon}, the first is {first}"
         )
     elif predictions == 0:
-        status, reason, error = Status.EMPTY, "there is no prediction in the window", None
-        value = 0.0 if metric.name == "volume" else None
+        status, reason = Status.EMPTY, "there is no prediction in the window"
+        if metric.name != "volume":  # nothing is a volume, too
+            value = error = None
     elif value is None:
         status, reason, error = Status.UNDEFINED, metric.undefined, None
     return Snapshot(

@@ -278,11 +278,13 @@ class Statement:
         counted = sa.select(learnt.c.id, sa.func.count()).group_by(learnt.c.id)
         return counted.having(sa.func.count() > constant(1)).limit(1)
 
-    def watermark(self) -> sa.Select[Any]:
-        """The time of the newest label."""
+    def watermark(self, now: datetime) -> sa.Select[Any]:
+        """The time of the newest label; one from the future, by a wrong clock, proves nothing of the feed."""
         truth = self.labels
         time = truth.time(self.spec.ground_truth.columns.time, "time")
-        return sa.select(sa.func.max(time)).select_from(truth.rows).where(*truth.where())
+        return (
+            sa.select(sa.func.max(time)).select_from(truth.rows).where(*truth.where(), time <= instant(now))
+        )
 
     def landed(self, window: WindowBounds, before: datetime) -> sa.Select[Any]:
         """How many ids a window has, and how many of them have a label learnt before an instant."""
