@@ -92,7 +92,7 @@ def test_a_run_by_hand_named_by_a_midnight_judges_that_day_and_the_one_that_is_d
         "predictions": 8,
         "empty_days": [],
     }
-    assert given["wait_for_ground_truth"]["because"] in ("coverage", "landed")
+    assert given["wait_for_ground_truth"]["because"] == "deadline"  # a past day is not waited for
     assert given["join_ground_truth"]["pairs"] == 2
     ever = (datetime.combine(PAST - timedelta(days=9), time(), NEW_YORK), datetime.now(NEW_YORK))
     with store.transaction() as connection:

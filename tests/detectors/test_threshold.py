@@ -205,7 +205,7 @@ def excused(**parts: Any) -> Series:
         (
             {"relative": -0.1, "adjust": "score_mix"},
             excused(reference=point(0.8)),
-            "the reference gives no score-to-rate curve.",
+            "what to expect of these scores is not defined.",
         ),
         (
             {"relative": -0.1, "adjust": "score_mix"},
@@ -289,7 +289,26 @@ def test_every_registered_detector_has_its_kind() -> None:
     assert all(kind == detector.kind for kind, detector in DETECTORS.items())
 
 
-@pytest.mark.parametrize("metric", sorted(METRICS))
+def test_a_count_is_not_compared_with_a_longer_reference() -> None:
+    said = list(threshold("volume", relative=-0.5).problems())
+    assert said == ["'volume' grows with the window, so it takes `min` and/or `max`, not `relative`"]
+
+
+def test_an_error_of_zero_from_a_few_rows_is_no_certainty() -> None:
+    few, many = (Series(METRICS["roc_auc"], point(0.0, 0.0, n=n), ()) for n in (4, 400))
+    assert threshold("roc_auc", min=0.6).examine(few).verdict is INSUFFICIENT
+    assert threshold("roc_auc", min=0.6).examine(many).verdict is BREACH
+
+
+def test_a_negative_baseline_moves_its_bound_away_from_it() -> None:
+    found = threshold("bias", relative=-0.5).examine(
+        series(-17.0, 0.1, metric="bias", reference=point(-10.0, 0.1))
+    )
+    assert (found.verdict, found.lower) == (BREACH, -15.0)
+    assert "-70.0% against -10 in the reference" in found.reason
+
+
+@pytest.mark.parametrize("metric", sorted(name for name in METRICS if not METRICS[name].extensive))
 def test_a_breach_of_any_metric_lies_outside_its_bounds_and_has_a_reason(metric: str) -> None:
     rng = np.random.default_rng(4)
     way = {Direction.HIGHER: -1, Direction.LOWER: 1, Direction.NEITHER: 1}[METRICS[metric].direction]

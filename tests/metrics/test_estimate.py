@@ -43,7 +43,9 @@ def test_the_area_of_one_positive_has_no_row_error() -> None:
 
 
 def naive_jackknife(metric: Metric, days: Array) -> float:
-    """The delete-one-day error by leaving each day with rows out in turn."""
+    """The delete-one-day error by leaving each day with rows out in turn; a count's from its days' spread."""
+    if metric.extensive:
+        return math.sqrt(len(days)) * float(np.std(days[:, 0], ddof=1))
     lived = [i for i in range(len(days)) if metric.rows(days[i : i + 1])[0] > 0]
     if len(lived) < MIN_DAYS:
         return 0.0

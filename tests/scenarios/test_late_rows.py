@@ -111,3 +111,46 @@ def test_a_leap_day_is_just_a_day(bench: Bench, day: date) -> None:
     spec = at(spec, written(Logs(rows, labels), "parquet", bench.folder))
     bench.run(spec, day - timedelta(days=1), day + timedelta(days=1))
     assert bench.run(spec, day)["join_ground_truth"]["predictions"] == 1
+
+
+def without_flags(dump: str) -> str:
+    """A dump but for the mark that rows landed late, which only a history can have."""
+    return "\n".join(line.replace('"late_landed": true', '"late_landed": false') for line in dump.splitlines())
+
+
+def test_a_reference_that_grew_is_compared_with_anew(bench: Bench) -> None:
+    """What was judged against the smaller reference is judged again, as if all had landed in time."""
+    first, days = date(2013, 2, 18), 24
+    spec = watched(monitor(segments=()), first, 5)
+    logs = odd_logs(5, first, days, garbage=False)
+    late = {row["request_id"] for row in logs.predictions if row["predicted_at"] < local(first + timedelta(days=2))}
+    early = replace(logs, labels=[row for row in logs.labels if row["request_id"] not in late])
+    last = first + timedelta(days=days - 1)
+
+    bench.run(at(spec, written(early, "parquet", bench.folder)), first, last)
+    small = bench.dump()
+    bench.run(at(spec, written(logs, "parquet", bench.folder)), first, first + timedelta(days=12))
+    grown = bench.dump()
+    bench.clear()
+    bench.run(at(spec, written(logs, "parquet", bench.folder)), first, last)
+    assert small != grown
+    assert detections(grown) == detections(bench.dump())
+
+
+def detections(dump: str) -> str:
+    """The part of a dump that holds the detections."""
+    return dump.partition("# detection")[2].partition("# incident")[0]
+
+
+def test_an_edited_monitor_leaves_nothing_of_the_old_one_in_the_windows_it_touches(bench: Bench) -> None:
+    first, days = date(2013, 2, 18), 16
+    spec = at(watched(monitor(segments=()), first, 5), written(odd_logs(6, first, days), "parquet", bench.folder))
+    last = first + timedelta(days=days - 1)
+    edited = replace(spec, predictions=replace(spec.predictions, threshold=0.9), hash="edited")
+
+    bench.run(spec, first, last - timedelta(days=1))
+    bench.run(edited, last)
+    after = bench.dump()
+    bench.clear()
+    bench.run(edited, first, last)
+    assert after == bench.dump()
