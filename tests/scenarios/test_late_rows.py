@@ -10,7 +10,7 @@ import pytest
 from hindsight.domain.records import WindowState
 from hindsight.domain.spec import MonitorSpec
 from hindsight.domain.values import Horizon, OnConflict, Span, Task
-from worlds import Bench, Logs, Row, at, label, monitor, prediction, written
+from worlds import Bench, Logs, Row, at, label, local, monitor, odd_logs, prediction, watched, written
 
 DAY = date(2013, 3, 8)
 ROWS = [prediction(f"r{i}", DAY, 0.1 * i) for i in range(8)]
@@ -113,17 +113,16 @@ def test_a_leap_day_is_just_a_day(bench: Bench, day: date) -> None:
     assert bench.run(spec, day)["join_ground_truth"]["predictions"] == 1
 
 
-def without_flags(dump: str) -> str:
-    """A dump but for the mark that rows landed late, which only a history can have."""
-    return "\n".join(line.replace('"late_landed": true', '"late_landed": false') for line in dump.splitlines())
-
-
 def test_a_reference_that_grew_is_compared_with_anew(bench: Bench) -> None:
     """What was judged against the smaller reference is judged again, as if all had landed in time."""
     first, days = date(2013, 2, 18), 24
     spec = watched(monitor(segments=()), first, 5)
     logs = odd_logs(5, first, days, garbage=False)
-    late = {row["request_id"] for row in logs.predictions if row["predicted_at"] < local(first + timedelta(days=2))}
+    late = {
+        row["request_id"]
+        for row in logs.predictions
+        if row["predicted_at"] < local(first + timedelta(days=2))
+    }
     early = replace(logs, labels=[row for row in logs.labels if row["request_id"] not in late])
     last = first + timedelta(days=days - 1)
 
@@ -144,7 +143,9 @@ def detections(dump: str) -> str:
 
 def test_an_edited_monitor_leaves_nothing_of_the_old_one_in_the_windows_it_touches(bench: Bench) -> None:
     first, days = date(2013, 2, 18), 16
-    spec = at(watched(monitor(segments=()), first, 5), written(odd_logs(6, first, days), "parquet", bench.folder))
+    spec = at(
+        watched(monitor(segments=()), first, 5), written(odd_logs(6, first, days), "parquet", bench.folder)
+    )
     last = first + timedelta(days=days - 1)
     edited = replace(spec, predictions=replace(spec.predictions, threshold=0.9), hash="edited")
 
