@@ -42,6 +42,17 @@ def test_another_text_under_a_key_is_left_out_and_said(
     )
 
 
+def test_a_message_that_was_held_back_gives_way_to_one_that_may_be_sent(store: Store) -> None:
+    silent = replace(NOTIFICATION, state=Delivery.SUPPRESSED, reason="notify: none", document="{}")
+    with store.transaction() as conn:
+        assert store.enqueue(conn, [silent]) == 1
+        assert store.enqueue(conn, [silent]) == 0
+        assert store.enqueue(conn, [NOTIFICATION]) == 1
+        assert store.notifications(conn) == [NOTIFICATION]
+        assert store.enqueue(conn, [silent]) == 0
+        assert store.notifications(conn) == [NOTIFICATION]
+
+
 def test_a_claimed_message_is_nobody_elses(store: Store) -> None:
     with store.transaction() as conn:
         store.enqueue(conn, [NOTIFICATION])
