@@ -26,7 +26,7 @@ from hindsight.demo.receivers import Addresses, Receivers
 from hindsight.demo.world import real_world
 from hindsight.domain.records import Incident
 from hindsight.domain.spec import MonitorSpec
-from hindsight.domain.values import ALL, Span
+from hindsight.domain.values import ALL, Severity, Span
 from hindsight.embedded import EmbeddedPostgres, running
 from hindsight.notifiers.connection import ConnectionInfo
 from hindsight.orchestration import connections, environment
@@ -160,7 +160,8 @@ def watch(airflow: Airflow, runtime: Runtime, received: Path) -> bool:
         accuracy = runtime.store.snapshots(
             connection, spec.monitor, metric="accuracy", horizon=AT, window=Span(1), segment=ALL
         )
-    console.print(incident_table(incidents))
+    console.rule("Incidents, by the last day of the first window that breached")
+    console.print(incident_lines(incidents))
     console.rule("What people were told (as the receivers got it)")
     show_received(read_received(received), console)
     console.rule("Is that what a good monitor finds?")
@@ -214,7 +215,7 @@ def monthly_table(spec: MonitorSpec, runtime: Runtime) -> Table:
     for metric in metrics:
         for version in versions:
             table.add_column(f"{metric} {version}", justify="right")
-    table.add_column("coverage", justify="right")
+    table.add_column("labels", justify="right")
     for first in sorted({month.first for month in found}):
         row = {month.version: month for month in found if month.first == first}
         cells = [shown(row[v].values[metric]) if v in row else "-" for metric in metrics for v in versions]
@@ -222,24 +223,16 @@ def monthly_table(spec: MonitorSpec, runtime: Runtime) -> Table:
     return table
 
 
-def incident_table(incidents: list[Incident]) -> Table:
-    """Every incident with its first day."""
-    table = Table(title="Incidents")
-    for column in ("monitor", "class", "severity", "since", "opened", "resolved", "what"):
-        table.add_column(column, overflow="fold")
-    for i in incidents:
-        resolved = str(i.resolved_on) if i.resolved_on else "still open"
-        cells = (
-            i.monitor,
-            i.incident_class,
-            i.severity,
-            str(i.since),
-            str(i.opened_on),
-            resolved,
-            i.headline,
-        )
-        table.add_row(*(Text(str(cell)) for cell in cells))
-    return table
+def incident_lines(incidents: list[Incident]) -> Text:
+    """Every incident with its first day, two lines each."""
+    text = Text()
+    for i in sorted(incidents, key=lambda each: (each.monitor, each.opened_on)):
+        style = "bold red" if i.severity is Severity.CRITICAL else "bold yellow"
+        ended = f"resolved {i.resolved_on:%-d %b}" if i.resolved_on else "still open"
+        what = f"{i.monitor}, {i.incident_class.replace('_', ' ')}, {i.severity}"
+        text.append(f"{i.since}  {what}", style=style)
+        text.append(f"; opened {i.opened_on:%-d %b}, {ended}\n            {i.headline}\n")
+    return text
 
 
 def shown(value: float | None) -> str:
