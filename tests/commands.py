@@ -81,8 +81,7 @@ def project(root: Path, store: str) -> Iterator[Path]:
         patch.setenv("HINDSIGHT_MONITORS", "monitors")
         patch.setenv("HINDSIGHT_STORE", store)
         yield root
-    runtime._store(store).dispose()
-    runtime._store.cache_clear()
+    runtime.close_stores()
 
 
 def command(*arguments: str | Path) -> Result:

@@ -277,7 +277,7 @@ def test_a_store_that_was_never_made_names_the_command(
     try:
         assert "run `hindsight store upgrade`" in refused("snapshots", "churn")
     finally:
-        runtime._store(database).dispose()
+        runtime.close_stores()
 
 
 def test_a_store_out_of_reach_is_named_without_its_password(

@@ -16,7 +16,7 @@ from airflow.sdk import DAG
 from airflow.utils.session import create_session
 from airflow.utils.state import DagRunState
 
-from hindsight.orchestration.runtime import command_line_runtime
+from hindsight.orchestration.runtime import close_stores, command_line_runtime
 from hindsight.orchestration.trigger import GroundTruthLanded
 from hindsight.store import Store
 
@@ -63,6 +63,7 @@ def store(database: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
                 connection.execute(sa.text("insert into labels values (:id, :known, :late)"), rows)
     yield store
     store.dispose()
+    close_stores()
 
 
 @pytest.fixture

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import cache
+import atexit
+from typing import Final
 
 import sqlalchemy as sa
 
@@ -30,7 +31,18 @@ def command_line_runtime() -> Runtime:
     )
 
 
-@cache
-def _store(url: str | sa.URL) -> Store:
+_STORES: Final[dict[sa.URL, Store]] = {}
+
+
+def _store(url: sa.URL) -> Store:
     """One pool of connections per process and store, however often a trigger asks."""
-    return Store(url)
+    return _STORES.setdefault(url, Store(url))
+
+
+def close_stores() -> None:
+    """Close the connections of every store this process has used."""
+    while _STORES:
+        _STORES.popitem()[1].dispose()
+
+
+atexit.register(close_stores)
