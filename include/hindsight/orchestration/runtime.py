@@ -34,9 +34,9 @@ def command_line_runtime() -> Runtime:
 _STORES: Final[dict[sa.URL, Store]] = {}
 
 
-def _store(url: sa.URL) -> Store:
+def _store(url: str | sa.URL) -> Store:
     """One pool of connections per process and store, however often a trigger asks."""
-    return _STORES.setdefault(url, Store(url))
+    return _STORES.setdefault(sa.make_url(url), Store(url))
 
 
 def close_stores() -> None:
