@@ -14,12 +14,18 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from sqlalchemy import Engine, create_engine
 
 from hindsight.embedded import EmbeddedPostgres, running
 
 ROOT = Path(__file__).parents[1]
 NUMBERS = count()
+
+# Enough to keep the suite within its minutes; more is a matter of `--hypothesis-profile=thorough`.
+settings.register_profile("suite", max_examples=50)
+settings.register_profile("thorough", max_examples=1000)
+settings.load_profile("suite")
 SCRATCH = Path(tempfile.mkdtemp(prefix="hindsight-test-"))
 atexit.register(shutil.rmtree, SCRATCH, ignore_errors=True)
 
