@@ -65,7 +65,8 @@ def binary_terms(row: Yes) -> list[int]:
     if row.actual is None:
         return [fixed(t) for t in plain] + [0] * 4
     miss = 1.0 - row.score if row.actual else row.score
-    loss = -math.log(min(max(1.0 - miss, SMALLEST), 1.0 - SMALLEST))
+    given = row.score if row.actual else 1.0 - row.score
+    loss = -math.log(min(max(given, SMALLEST), 1.0 - SMALLEST))
     return [fixed(t) for t in (*plain, miss * miss, miss**4, loss, loss * loss)]
 
 

@@ -116,6 +116,7 @@ def check_binary(rows: Sequence[Yes]) -> None:
 @example([Yes(0, 0.0, 0, 1), Yes(0, 1.0, 1, 0)])
 @example([Yes(0, 0.3, 0, 0)] * 3)
 @example([Yes(0, 0.3, 0, 1)] * 3)
+@example([Yes(0, 1e-12, 0, 1)])
 def test_metrics_of_a_binary_model_are_scikit_learns(rows: list[Yes]) -> None:
     check_binary(rows)
 

@@ -430,10 +430,12 @@ class Statement:
         if self.binary:
             score, hit = row.c.score, row.c.actual == constant(1)
             miss = sa.case((hit, constant(1.0) - score), else_=score)
+            # Not 1 - miss: that would round away the last digits of a tiny score.
+            given = sa.case((hit, score), else_=constant(1.0) - score)
             clipped = sa.case(
-                (miss > constant(1 - SMALLEST), constant(SMALLEST)),
-                (miss < constant(SMALLEST), constant(1 - SMALLEST)),
-                else_=constant(1.0) - miss,
+                (given < constant(SMALLEST), constant(SMALLEST)),
+                (given > constant(1 - SMALLEST), constant(1 - SMALLEST)),
+                else_=given,
             )
             loss = -sa.func.ln(clipped)
             labelled = [miss * miss, miss * miss * miss * miss, loss, loss * loss]
