@@ -16,10 +16,10 @@ unexport VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test lint format bench lock clean
+.PHONY: help install demo test test-spark test-warehouses lint format bench lock clean
 
 help: ## List the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-22s %s\n", $$1, $$2 }'
 
 install: $(INSTALLED) ## Make .venv with everything pinned in requirements.txt (PYTHON=... chooses the Python)
 
@@ -49,6 +49,18 @@ demo: install ## Watch models of real flights in a real Airflow (EXIT=1: check w
 test: install ## Run the tests (ARGS='-k name' chooses)
 	@$(BIN)/python -m pytest $(ARGS)
 
+test-spark: .venv-spark/.installed ## Run a monitor on a cluster of two Spark workers against DuckDB (needs Java 17)
+	@.venv-spark/bin/python -m pytest --confcutdir=tests/spark --timeout=900 -rP tests/spark $(ARGS)
+
+test-warehouses: .venv-golden/.installed ## Render every warehouse's statement, and run ClickHouse in-process (REWRITE=1: new files)
+	@EVERY_WAREHOUSE=1 REWRITE_GOLDEN=$(REWRITE) .venv-golden/bin/python -m pytest --confcutdir=tests/golden tests/golden $(ARGS)
+
+# Engines and drivers are large and disagree with our pins: they have environments of their own.
+.venv-%/.installed: tests/%/requirements.txt | $(INSTALLED)
+	@$(BIN)/python -m venv --clear .venv-$*
+	@$(BIN)/python -m uv pip install --python .venv-$*/bin/python --compile-bytecode --requirement $<
+	@touch $@
+
 lint: install ## Check style, format and types
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -58,14 +70,20 @@ format: install ## Mend what a machine can mend of style and format
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-bench: install ## Measure what the design promises to be cheap
-	@$(BIN)/python bench/run.py
+bench: install ## Measure what the design promises to be cheap (ARGS="engine --scale 0.1" chooses)
+	@$(BIN)/python bench/run.py $(ARGS)
 
 lock: install ## Resolve requirements.txt anew from pyproject.toml (UPGRADE=1: to the newest versions)
 	@$(BIN)/python -m uv pip compile pyproject.toml --universal --python-version 3.11 \
 		--extra embedded --extra demo --extra dev $(if $(UPGRADE),--upgrade) \
 		--custom-compile-command "make lock" --quiet --output-file requirements.txt
+	@grep -vE '^(protobuf|python-dateutil)==' requirements.txt > $(VENV)/pins.txt  # drivers ask for older ones
+	@for part in spark golden; do \
+		$(BIN)/python -m uv pip compile tests/$$part/requirements.in --constraint $(VENV)/pins.txt --universal \
+			--python-version 3.11 --no-annotate --custom-compile-command "make lock" --quiet \
+			$(if $(UPGRADE),--upgrade) --output-file tests/$$part/requirements.txt || exit 1; \
+	done
 
 clean: ## Remove .venv and caches, but not .hindsight: it holds data
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build include/hindsight.egg-info
+	rm -rf $(VENV) .venv-spark .venv-golden .mypy_cache .pytest_cache .ruff_cache .hypothesis build include/hindsight.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -16,6 +16,7 @@ from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from ruamel.yaml import YAML
 
 from commands import BROKEN, CHURN, command, project, refused, said
+from hindsight.domain.values import Span
 from hindsight.embedded import EmbeddedPostgres
 from hindsight.reading import read_snapshots
 from hindsight.store import Store
@@ -223,7 +224,7 @@ def test_a_monitor_that_is_not_there_is_named(root: Path, name: str) -> None:
     "arguments, sentence",
     [
         (("snapshots", "churn", "--at", "soon"), "'soon' is not a number of days such as '7d'."),
-        (("snapshots", "churn", "--window", "7"), "'7' is not a number of days such as '7d'."),
+        (("snapshots", "churn", "--window", "7"), f"'7' is not {Span.WRITTEN}."),
         (
             ("run", "churn", "--start", "2024-03-02", "--end", "2024-03-01"),
             "--end 2024-03-01 is before --start 2024-03-02.",

@@ -409,9 +409,9 @@ def test_the_worst_day_stays_within_every_limit_and_is_inert() -> None:
         assert len(document.title) <= 150
         assert len(document.first_line) <= 300
         shown = " ".join(text["text"] for text in texts(slack_blocks(document)))
-        for incident_class in ("Performance", "Label health", "Inputs"):
+        for incident_class in ("Performance", "Label health", "Inputs", "Data quality"):
             assert incident_class in shown, "every incident is there, whatever the names"
-        assert "and 94 more" in shown
+        assert "and 69 more" in shown
         assert len(html(document)) < 60_000, "mail programs cut what is much longer"
 
 

@@ -18,7 +18,7 @@ import hindsight
 ROOT = Path(__file__).parents[1]
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-TARGETS = set(re.findall(r"^([a-z]+):", MAKEFILE, re.MULTILINE))
+TARGETS = set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
 
 
 def pins() -> list[Requirement]:
@@ -53,7 +53,7 @@ def make(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str
 def test_make_without_a_target_lists_them_all() -> None:
     done = make()
     assert done.returncode == 0
-    assert set(re.findall(r"^  make (\w+) +\S", done.stdout, re.MULTILINE)) == TARGETS
+    assert set(re.findall(r"^  make ([\w-]+) +\S", done.stdout, re.MULTILINE)) == TARGETS
     assert {"help", "install", "demo", "test", "lint", "bench", "lock", "clean"} <= TARGETS
     (phony,) = re.findall(r"^\.PHONY: (.*)$", MAKEFILE, re.MULTILINE)
     assert set(phony.split()) == TARGETS
@@ -74,7 +74,7 @@ def test_the_documents_name_only_targets_that_exist() -> None:
     named = {
         (document.name, target)
         for document in documents()
-        for target in re.findall(r"(?:^|`)make ([a-z]+)", document.read_text(encoding="utf-8"), re.MULTILINE)
+        for target in re.findall(r"(?:^|`)make ([a-z-]+)", document.read_text(encoding="utf-8"), re.MULTILINE)
     }
     assert [(document, target) for document, target in sorted(named) if target not in TARGETS] == []
     assert ("README.md", "demo") in named

@@ -10,7 +10,18 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hindsight.domain.values import NO_LABELS, Horizon, Span
-from hindsight.windows import DayRange, Pair, as_of, days_of, due, midnight, run_day, run_time
+from hindsight.windows import (
+    Calendar,
+    DayRange,
+    Pair,
+    as_of,
+    days_of,
+    due,
+    ends_of,
+    midnight,
+    run_day,
+    run_time,
+)
 
 ZONES = [
     "UTC",
@@ -149,3 +160,72 @@ def test_a_window_has_as_many_days_as_it_says_and_ends_where_it_should(end: date
 def test_a_range_of_days_does_not_run_backwards() -> None:
     with pytest.raises(ValueError, match="the days end on 2024-03-01, before they start on 2024-03-02"):
         DayRange(date(2024, 3, 2), date(2024, 3, 1))
+
+
+SPANS = [Span(1), Span(7), Span(28), Span.parse("week"), Span.parse("month")]
+
+
+@given(days, st.sampled_from(SPANS))
+def test_the_windows_that_hold_a_day_are_those_whose_days_it_is_among(day: date, span: Span) -> None:
+    ends = ends_of(day, span)
+    assert len(ends) == (1 if span.calendar else span.count)
+    assert all(day in days_of(end, span) and days_of(end, span).end == end for end in ends)
+    near = DayRange(day - timedelta(days=40), day + timedelta(days=40))
+    whole = [end for end in near if span.calendar == "" or ends_of(end, span) == [end]]
+    assert ends == [end for end in whole if day in days_of(end, span)]
+
+
+@pytest.mark.parametrize(
+    "end, length, weekdays",
+    [
+        (date(2013, 2, 28), 28, (4, 3)),
+        (date(2012, 2, 29), 29, (2, 2)),
+        (date(2013, 3, 31), 31, (4, 6)),
+        (date(2013, 12, 31), 31, (6, 1)),
+    ],
+)
+def test_a_month_is_as_long_as_it_is(end: date, length: int, weekdays: tuple[int, int]) -> None:
+    month = days_of(end, Span.parse("month"))
+    assert (month.start.day, len(month)) == (1, length)
+    assert (month.start.weekday(), month.end.weekday()) == weekdays
+    assert ends_of(month.start, Span.parse("month")) == ends_of(end, Span.parse("month")) == [end]
+
+
+@given(days)
+def test_a_week_is_from_monday_to_sunday(day: date) -> None:
+    (end,) = ends_of(day, Span.parse("week"))
+    week = days_of(end, Span.parse("week"))
+    assert (week.start.weekday(), week.end.weekday(), len(week)) == (0, 6, 7)
+    assert day in week
+
+
+@given(
+    zones, days, st.sets(st.integers(0, 40), min_size=1, max_size=6), st.sets(st.integers(0, 60), min_size=1)
+)
+def test_a_calendar_holds_every_instant_that_its_days_are_judged_by(
+    zone: ZoneInfo, first: date, numbers: set[int], ages: set[int]
+) -> None:
+    asked = [first + timedelta(days=i) for i in numbers]
+    found = Calendar.of(reversed(sorted(asked)), map(Horizon, ages), zone)
+    assert [found.day(position) for position in found.asked] == sorted(asked)
+    assert [found.position(day) for day in sorted(asked)] == list(found.asked)
+    assert found.asked[0] == 1, "a label may be of the day before"
+    assert found.horizons == tuple(sorted(ages))
+    assert list(found.midnights) == sorted(set(found.midnights))
+    for position in found.asked:
+        day = found.day(position)
+        assert found.midnights[position] == midnight(day, zone)
+        for age in ages:
+            assert found.as_of(position, age) == as_of(day, Horizon(age), zone)
+    assert found.midnights[-1] == as_of(max(asked), Horizon(max(ages)), zone)
+
+
+def test_neighbouring_days_are_asked_for_as_one_stretch() -> None:
+    start = date(2024, 3, 1)
+    asked = [start + timedelta(days=i) for i in (0, 1, 2, 5, 7, 8)]
+    found = Calendar.of(asked, [NO_LABELS], ZoneInfo("UTC")).stretches()
+    assert found == [
+        (utc(2024, 3, 1), utc(2024, 3, 4)),
+        (utc(2024, 3, 6), utc(2024, 3, 7)),
+        (utc(2024, 3, 8), utc(2024, 3, 10)),
+    ]

@@ -53,6 +53,19 @@ BINARY_METRICS = (
     "predicted_positive_rate",
 )
 REGRESSION_METRICS = ("mae", "rmse", "bias", "r2", "mean_prediction")
+CLASSES = ("cat", "dog", "owl")
+METRICS_OF: dict[Task, tuple[str, ...]] = {
+    Task.BINARY: BINARY_METRICS,
+    Task.MULTICLASS: (
+        "accuracy",
+        "macro_f1",
+        "log_loss",
+        *(f"class_recall({name})" for name in CLASSES),
+        "confusion(cat->dog)",
+    ),
+    Task.RANKING: ("ctr", "mrr", "ndcg(5)", "ndcg", "hit_rate(3)"),
+    Task.REGRESSION: REGRESSION_METRICS,
+}
 HORIZONS = (Horizon(1), Horizon(3), Horizon(7))
 
 PREDICTION_TYPES = {
@@ -65,6 +78,11 @@ PREDICTION_TYPES = {
     "carrier": "text",
 }
 LABEL_TYPES = {"request_id": "text", "actual": "double precision", "label_at": "timestamptz"}
+MORE_TYPES: dict[Task, dict[str, str]] = {
+    Task.MULTICLASS: {**{f"p_{name}": "double precision" for name in CLASSES}, "said": "text"},
+    Task.RANKING: {"place": "double precision", "query": "text"},
+}
+"""Columns that the prediction log of a task has besides."""
 
 Row = dict[str, Any]
 NUMBERS = count()
@@ -115,13 +133,14 @@ def label(request_id: str | None, day: date, actual: float | None = 1.0, hour: f
     return {"request_id": request_id, "actual": actual, "label_at": local(day, hour)}
 
 
-def odd_logs(seed: int, first: date, days: int, *, regression: bool = False, garbage: bool = True) -> Logs:
+def odd_logs(seed: int, first: date, days: int, task: Task = Task.BINARY, *, garbage: bool = True) -> Logs:
     """A world with late, missing, corrected, contradicting and duplicated rows; v2 appears half-way.
 
-    With `garbage`, also scores that no model may give.  Every time of day occurs, so also the hours
+    With `garbage`, also answers that no model may give.  Every time of day occurs, so also the hours
     around the local midnights and those that a change of clocks repeats.
     """
     draw = random.Random(seed)
+    regression = task is Task.REGRESSION
     predictions: list[Row] = []
     labels: list[Row] = []
     for number in range(days):
@@ -166,7 +185,85 @@ def odd_logs(seed: int, first: date, days: int, *, regression: bool = False, gar
         )
     draw.shuffle(predictions)
     draw.shuffle(labels)
-    return Logs(predictions, labels)
+    types = PREDICTION_TYPES | MORE_TYPES.get(task, {})
+    logs = Logs(predictions, labels, types)
+    if task is Task.MULTICLASS:
+        return _of_classes(random.Random(seed), logs, garbage)
+    return _of_lists(random.Random(seed), logs, garbage) if task is Task.RANKING else logs
+
+
+def _of_classes(draw: random.Random, logs: Logs, garbage: bool) -> Logs:
+    """The same world as a model of three classes would have written it, with ties and classes nobody knows.
+
+    `said` is what the model decided: not always the class of the greatest score.
+    """
+
+    def choice(row: Row) -> Row:
+        score = row["score"]
+        good = score is not None and 0.0 <= score <= 1.0
+        share = draw.choice([0.5, draw.random()])
+        rest = 1.0 - score if good else 0.5
+        scores = [score, rest * share, rest - rest * share]
+        if good and draw.random() < 0.1:
+            scores = draw.choice([[0.4, 0.4, 0.2], [0.25, 0.375, 0.375], [1 / 3, 1 / 3, 1 / 3]])
+        said = max(zip(scores, CLASSES, strict=True))[1] if good else "cat"
+        if garbage and draw.random() < 0.03:
+            said = draw.choice(["emu", "", "CAT", None])
+        return row | {f"p_{name}": p for name, p in zip(CLASSES, scores, strict=True)} | {"said": said}
+
+    def named(actual: float) -> str | None:
+        if actual != actual:
+            return draw.choice(["emu", "Cat", None])
+        return "cat" if actual == 1.0 else draw.choice(["dog", "dog", "owl"])
+
+    return replace(
+        logs,
+        predictions=[choice(row) for row in logs.predictions],
+        labels=[row | {"actual": named(row["actual"])} for row in logs.labels],
+        label_types=LABEL_TYPES | {"actual": "text"},
+    )
+
+
+def _of_lists(draw: random.Random, logs: Logs, garbage: bool) -> Logs:
+    """The same world as lists of one to eight items; on some lists nothing is known, on others all is 0."""
+    places: dict[str, tuple[str, int]] = {}
+    left, query, place = 0, 0, 0
+    for request_id in sorted({row["request_id"] for row in logs.predictions} - {None}):
+        if left == 0 or request_id.partition("-")[2] == "0":
+            left, query, place = draw.randint(1, 8), query + 1, 0
+        left, place = left - 1, place + 1
+        places[request_id] = f"q{query}", place
+    silent = {f"q{number}" for number in range(query + 1) if draw.random() < 0.15}
+    segments = {
+        f"q{number}": {"origin": draw.choice(["JFK", "LGA", None]), "carrier": draw.choice(["UA", "B6"])}
+        for number in range(query + 1)
+    }
+
+    def item(row: Row) -> Row:
+        query, place = places.get(row["request_id"], ("q0", 1))
+        # Most lists are of one kind; where they are not, each kind counts by itself.
+        found = (
+            row | {"query": query, "place": float(place)} | (segments[query] if draw.random() < 0.9 else {})
+        )
+        odd = draw.random()
+        if garbage and odd < 0.03:
+            found["place"] = draw.choice([0.0, -1.0, 1.5, float("nan"), None])
+        elif garbage and odd < 0.04:
+            found["query"] = None
+        return found
+
+    def feedback(actual: float) -> float:
+        return actual * draw.choice([1.0, 1.0, 2.0, 3.0])
+
+    return replace(
+        logs,
+        predictions=[item(row) for row in logs.predictions],
+        labels=[
+            row | {"actual": feedback(row["actual"])}
+            for row in logs.labels
+            if places.get(row["request_id"], ("", 0))[0] not in silent
+        ],
+    )
 
 
 def _labels(
@@ -192,8 +289,12 @@ def _labels(
 
 def monitor(task: Task = Task.BINARY, **changes: Any) -> MonitorSpec:
     """A monitor of these logs without a place to read them from; give one with `at`."""
-    binary = task is Task.BINARY
-    told = {"score": "score"} if binary else {"prediction": "score"}
+    told: dict[Task, dict[str, Any]] = {
+        Task.BINARY: {"score": "score"},
+        Task.MULTICLASS: {"scores": {name: f"p_{name}" for name in CLASSES}},
+        Task.RANKING: {"position": "place", "query": "query"},
+        Task.REGRESSION: {"prediction": "score"},
+    }
     spec = MonitorSpec(
         monitor="odd",
         owner="ops-ml",
@@ -201,14 +302,14 @@ def monitor(task: Task = Task.BINARY, **changes: Any) -> MonitorSpec:
         timezone=str(ZONE),
         predictions=PredictionLog(
             columns=PredictionColumns(
-                id="request_id", time="predicted_at", version="version", logged="logged_at", **told
+                id="request_id", time="predicted_at", version="version", logged="logged_at", **told[task]
             )
         ),
         ground_truth=GroundTruth(columns=LabelColumns(id="request_id", actual="actual", time="label_at")),
         segments=("origin", "carrier"),
         maturity=MaturityRule(horizons=HORIZONS, min_coverage=0.5),
         reference=Reference(),
-        metrics=BINARY_METRICS if binary else REGRESSION_METRICS,
+        metrics=METRICS_OF[task],
         hash="one",
     )
     return replace(spec, **changes)
@@ -216,8 +317,9 @@ def monitor(task: Task = Task.BINARY, **changes: Any) -> MonitorSpec:
 
 def watched(spec: MonitorSpec, first: date, days: int) -> MonitorSpec:
     """The monitor with a reference of these days, and detectors of every kind that is to be had."""
-    metric = "recall" if spec.task is Task.BINARY else "mae"
-    worse = -0.02 if spec.task is Task.BINARY else 0.02
+    metrics = {Task.BINARY: "recall", Task.MULTICLASS: "accuracy", Task.RANKING: "mrr"}
+    metric = metrics.get(spec.task, "mae")
+    worse = 0.02 if spec.task is Task.REGRESSION else -0.02
     adjust = "score_mix" if spec.task is Task.BINARY else "none"
     return replace(
         spec,
@@ -365,7 +467,7 @@ class Bench:
 
     def clear(self, monitor: str = "odd") -> None:
         """Forget a monitor."""
-        tables = ("statistic", "window_state", "snapshot", "detection", "incident", "notification")
+        tables = ("statistic", "window_state", "snapshot", "detection", "incident", "notification", "cut")
         with self.store.transaction() as connection:
             for table in tables:
                 connection.execute(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Self
 from zoneinfo import ZoneInfo
 
 from hindsight.domain.values import Horizon, Span
@@ -66,6 +67,53 @@ def as_of(day: date, horizon: Horizon, zone: ZoneInfo) -> datetime:
     return midnight(day + timedelta(days=1 + horizon.count), zone)
 
 
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """Consecutive local days as UTC instants, some of which are asked about.
+
+    Day i is [midnights[i], midnights[i + 1]).  Day 0 is the one before the first that is asked, for a label
+    may be a little older than its prediction; the last midnight is the latest as-of of the last day asked.
+    """
+
+    first: date
+    midnights: tuple[datetime, ...]
+    asked: tuple[int, ...]
+    horizons: tuple[int, ...]
+
+    @classmethod
+    def of(cls, days: Iterable[date], horizons: Iterable[Horizon], zone: ZoneInfo) -> Self:
+        """The calendar for these days, judged at these ages."""
+        ages = tuple(sorted(horizon.count for horizon in horizons))
+        chosen = sorted(days)
+        first = chosen[0] - timedelta(days=1)
+        count = (chosen[-1] - first).days + ages[-1] + 2
+        midnights = tuple(midnight(first + timedelta(days=i), zone) for i in range(count))
+        return cls(first, midnights, tuple((day - first).days for day in chosen), ages)
+
+    def day(self, position: int) -> date:
+        """The local day at a position."""
+        return self.first + timedelta(days=position)
+
+    def position(self, day: date) -> int:
+        """Where a local day stands."""
+        return (day - self.first).days
+
+    def as_of(self, position: int, horizon: int) -> datetime:
+        """When a day is judged at an age in days."""
+        return self.midnights[position + 1 + horizon]
+
+    def stretches(self) -> list[tuple[datetime, datetime]]:
+        """The spans of time that the days asked about cover, neighbours joined."""
+        merged: list[tuple[datetime, datetime]] = []
+        for position in self.asked:
+            start, end = self.midnights[position], self.midnights[position + 1]
+            if merged and merged[-1][1] == start:
+                merged[-1] = (merged[-1][0], end)
+            else:
+                merged.append((start, end))
+        return merged
+
+
 def run_day(moment: datetime, zone: ZoneInfo) -> date:
     """The local day that ends at this as-of: the inverse of `as_of(day, NO_LABELS, zone)`."""
     return moment.astimezone(zone).date() - timedelta(days=1)
@@ -87,5 +135,26 @@ def due(days: DayRange, horizons: Iterable[Horizon]) -> list[Pair]:
 
 
 def days_of(end: date, span: Span) -> DayRange:
-    """The days of the window of this length whose last day is `end`."""
+    """The days of the window of this length whose last day is `end`.
+
+    >>> len(days_of(date(2013, 2, 28), Span.parse("month")))
+    28
+    """
+    if span.calendar == "month":
+        return DayRange(end.replace(day=1), end)
+    if span.calendar == "week":
+        return DayRange(end - timedelta(days=end.weekday()), end)
     return DayRange(end - timedelta(days=span.count - 1), end)
+
+
+def ends_of(day: date, span: Span) -> list[date]:
+    """The last days of the windows of this length that hold a day; a calendar has one such window.
+
+    >>> [str(end) for end in ends_of(date(2013, 2, 26), Span.parse("month"))]
+    ['2013-02-28']
+    """
+    if span.calendar == "month":
+        return [(day.replace(day=28) + timedelta(days=4)).replace(day=1) - timedelta(days=1)]
+    if span.calendar == "week":
+        return [day + timedelta(days=6 - day.weekday())]
+    return [day + timedelta(days=ahead) for ahead in range(span.count)]

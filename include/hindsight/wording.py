@@ -158,7 +158,11 @@ def window_words(window: Span, end: date) -> str:
 
     >>> window_words(Span(28), date(2013, 4, 12)), window_words(Span(1), date(2013, 4, 12))
     ('28 days to Fri 12 Apr 2013', 'Fri 12 Apr 2013')
+    >>> window_words(Span.parse("month"), date(2013, 4, 30))
+    'the month to Tue 30 Apr 2013'
     """
+    if window.calendar:
+        return f"the {window} to {calendar(end)}"
     return calendar(end) if window.count == 1 else f"{window.count} days to {calendar(end)}"
 
 
@@ -206,7 +210,7 @@ def judgement(detection: Detection, standard_error: float | None = None) -> str:
             return f"{watched(detection)} {reason.removeprefix(metric)}"
         return f"{watched(detection)}: {reason}"
     where, bound = passed
-    if detection.metric == "coverage":
+    if detection.metric == "coverage" or detection.incident_class is IncidentClass.DATA_QUALITY:
         shown, limit = share(detection.observed), share(bound)
         if shown == limit:
             shown, limit = apart(detection.observed, bound)

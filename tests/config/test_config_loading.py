@@ -138,6 +138,17 @@ def test_score_mix_needs_the_days_of_a_reference(problems: Problems) -> None:
     ]
 
 
+def test_metrics_of_bins_need_the_days_of_a_reference(problems: Problems) -> None:
+    features = ("score: p}", "score: p}\n  features: [age]")
+    assert problems(features, ("f1]", "psi, null_share, feature_mean(age)]")) == []
+    fixed = ("start: 2024-03-01, end: 2024-03-31", "recall: 0.5")
+    rests = "rests on bins, which are taken from days: give the reference start and end, not values"
+    assert problems(features, ("f1]", "psi, null_share, feature_mean(age)]"), fixed) == [
+        f"17:19: the metric 'psi' {rests}",
+        f"17:36: the metric 'feature_mean(age)' {rests}",
+    ]
+
+
 def test_coverage_and_volume_can_be_judged_without_being_asked_for(problems: Problems) -> None:
     assert problems(("metric: recall, relative: -0.1", "metric: coverage, min: 0.5")) == []
     assert (
@@ -171,7 +182,7 @@ def test_every_problem_is_told_at_once_and_in_the_order_of_the_file(problems: Pr
         "the metric 'mae' does not fit the task binary",
         "unknown detector 'treshold' (did you mean 'th",
         "notify[1] needs the key 'connection'",
-        "unknown key 'extra': known are airflow, descr",
+        "unknown key 'extra': known are airflow, custo",
         "the tag 'tag:yaml.org,2002:python/name:os' is",
         "the key 'extra' is given twice, first on line",
     ]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 import sqlalchemy as sa
@@ -18,8 +19,11 @@ def session_bench(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathF
 
 @pytest.fixture
 def bench(session_bench: Bench) -> Iterator[Bench]:
-    """A store that knows of no monitor, and a place for logs; a test may use several monitors."""
-    yield session_bench
+    """A store that knows of no monitor, and a place for logs; a test may use several monitors.
+
+    It is a test's own to point at another place of logs, by its `url`.
+    """
+    yield replace(session_bench)
     with session_bench.store.transaction() as connection:
         tables = "statistic, window_state, snapshot, detection, incident, notification"
         connection.execute(sa.text("set local search_path to hindsight"))

@@ -14,16 +14,20 @@ from hindsight.domain.spec import Location, MonitorSpec
 from hindsight.errors import SourceError
 from hindsight.sources import SOURCES
 from hindsight.sources.base import Kind
+from warehouses import in_sqlite, sqlite_url
 from worlds import LABEL_TYPES, PREDICTION_TYPES, Bench, Logs, at, label, local, monitor, prediction, written
 
 DAY = date(2013, 3, 12)
-KINDS = ("table", "query", "parquet", "csv", "jsonl")
-TYPED = ("table", "query", "parquet")
+KINDS = ("table", "query", "sqlite", "sqlite query", "parquet", "csv", "jsonl")
+TYPED = ("table", "query", "sqlite", "sqlite query", "parquet")
 """Kinds whose columns have declared types."""
 
 
 def test_every_registered_kind_is_under_contract() -> None:
-    reached = {"connection": {"table", "query"}, "files": {"parquet", "csv", "jsonl"}}
+    reached = {
+        "connection": {"table", "query", "sqlite", "sqlite query"},
+        "files": {"parquet", "csv", "jsonl"},
+    }
     assert set(SOURCES) == set(reached)
     assert set.union(*reached.values()) == set(KINDS)
 
@@ -34,10 +38,16 @@ def logs(**types: str) -> Logs:
 
 
 def placed(bench: Bench, kind: str, found: Logs, spec: MonitorSpec | None = None) -> MonitorSpec:
-    place = written(found, "table" if kind == "query" else kind, bench.folder, bench.url)
-    if kind == "query":
+    if kind.startswith("sqlite"):
+        file = bench.folder / "logs of sqlite.db"
+        place = in_sqlite(found, file)
+        bench.url = sqlite_url(file).render_as_string()
+    else:
+        place = written(found, "table" if kind == "query" else kind, bench.folder, bench.url)
+    if kind.endswith("query"):
         # A user's own text: with colons, a percent sign and a comment at its end.
-        query = "select *, '06:30'::time as t, 'a:b %' as note from {} -- all of it;"
+        time = "'06:30'" if kind.startswith("sqlite") else "'06:30'::time"
+        query = f"select *, {time} as t, 'a:b %' as note from {{}} -- all of it;"
         place = {
             name: {"connection": "logs", "query": query.format(where["table"])}
             for name, where in place.items()
@@ -152,7 +162,9 @@ def test_a_place_that_is_not_there_is_named(bench: Bench, kind: str) -> None:
             replace(spec, predictions=replace(log, table="nowhere.predictions")),
             "nowhere.predictions",
         )
-    elif kind == "query":
+    elif kind == "sqlite":
+        spec, sentence = replace(spec, predictions=replace(log, table="gone")), "Table 'gone' on connection"
+    elif kind.endswith("query"):
         spec, sentence = replace(spec, predictions=replace(log, query="select 1 from nowhere")), "nowhere"
     else:
         files = f"landing/{kind}/*.{kind}"
@@ -176,13 +188,14 @@ def test_files_of_a_glob_are_one_log_and_relative_ones_start_from_the_root(bench
     assert bench.run(spec, DAY)["join_ground_truth"]["predictions"] == 6
 
 
+@pytest.mark.parametrize("kind", ["table", "sqlite"])
 @pytest.mark.parametrize("change", ["insert into {0} select * from {0}", "delete from {0}"])
-def test_a_query_cannot_write(bench: Bench, change: str) -> None:
-    place = written(logs(), "table", bench.folder, bench.url)
-    table = place["predictions"]["table"]
-    place["predictions"] = {"connection": "logs", "query": change.format(table) + " returning *"}
+def test_a_query_cannot_write(bench: Bench, kind: str, change: str) -> None:
+    spec = placed(bench, kind, logs())
+    table = spec.predictions.table
+    query = change.format(table) + " returning *"
     with pytest.raises(SourceError):
-        bench.run(at(monitor(segments=()), place), DAY)
+        bench.run(replace(spec, predictions=replace(spec.predictions, table=None, query=query)), DAY)
     engine = sa.create_engine(bench.url)
     with engine.connect() as connection:
         assert connection.exec_driver_sql(f"select count(*) from {table}").scalar() == 4

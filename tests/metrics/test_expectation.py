@@ -11,7 +11,7 @@ import pytest
 from hindsight.detectors import Point, Series
 from hindsight.detectors.threshold import Threshold
 from hindsight.domain.bins import BINS
-from hindsight.domain.values import Maturity, Span, Status, Verdict
+from hindsight.domain.values import Direction, Maturity, Span, Status, Verdict
 from hindsight.metrics import METRICS
 from hindsight.metrics.estimate import estimate
 from hindsight.metrics.expectation import Baseline, Expected, curve, expected
@@ -124,7 +124,8 @@ def verdicts(
 ) -> list[Verdict]:
     """Of a plain relative threshold, and of an adjusted one."""
     shown = series(name, window, reference, made)
-    plain = Threshold(metric=name, relative=-0.1, window=Span(28))
+    worse = 0.1 if METRICS[name].direction is Direction.LOWER else -0.1
+    plain = Threshold(metric=name, relative=worse, window=Span(28))
     adjusted = replace(plain, adjust="score_mix")
     return [plain.examine(shown).verdict, adjusted.examine(shown).verdict]
 

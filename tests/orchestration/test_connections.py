@@ -33,6 +33,16 @@ from hindsight.orchestration.connections import database_url, store_url, url_of
         ),
         (ConnectionInfo("mysql", "db", extra={"sqlalchemy_scheme": "mysql+pymysql"}), "mysql+pymysql://db"),
         (ConnectionInfo("trino", "db", 8080, schema="hive"), "trino://db:8080/hive"),
+        (ConnectionInfo("hiveserver2", "spark", 10000, "me", schema="logs"), "hive://me@spark:10000/logs"),
+        (ConnectionInfo("gcpbigquery", "my-project", schema="logs"), "bigquery://my-project/logs"),
+        (
+            ConnectionInfo(
+                "snowflake",
+                *("account", None, "u", "p", "db/schema"),
+                {"sqlalchemy_query": {"warehouse": "small", "role": "reader"}, "warehouse": "theirs"},
+            ),
+            "snowflake://u:p@account/db/schema?warehouse=small&role=reader",
+        ),
         (ConnectionInfo("sqlite", "/tmp/a.db"), "sqlite:///file:/tmp/a.db?mode=ro&uri=true"),
         (ConnectionInfo("sqlite", schema="/tmp/a.db"), "sqlite:///file:/tmp/a.db?mode=ro&uri=true"),
         (

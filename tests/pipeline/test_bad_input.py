@@ -16,6 +16,7 @@ from hindsight.domain.values import Horizon, Maturity, OnConflict, Span, Status,
 from hindsight.errors import HindsightError
 from worlds import (
     LABEL_TYPES,
+    MORE_TYPES,
     PREDICTION_TYPES,
     Bench,
     Logs,
@@ -222,7 +223,9 @@ def test_a_label_before_its_prediction_counts_and_is_remarked_on(bench: Bench) -
 
 @pytest.mark.parametrize("task", list(Task))
 def test_an_empty_day_has_a_row_that_says_so(bench: Bench, task: Task) -> None:
-    found = seen(bench, [prediction("long ago", DAY - timedelta(days=40))], spec=monitor(task))
+    more = MORE_TYPES.get(task, {})
+    long_ago = prediction("long ago", DAY - timedelta(days=40)) | dict.fromkeys(more)
+    found = seen(bench, [long_ago], spec=monitor(task), types=PREDICTION_TYPES | more)
     assert {s.status for s in found.all} == {Status.EMPTY}
     assert {(s.version, s.segment) for s in found.all} == {("(none)", "ALL")}
     volume = found.snapshot("volume", version="(none)")

@@ -7,7 +7,7 @@ are scikit-learn's.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -17,17 +17,19 @@ import pandas as pd
 from sklearn import metrics as sk
 
 ZONE = "America/New_York"
+CLASSES = ("cat", "dog", "owl")
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Judged:
-    """A prediction that counts, and its label, if one was known."""
+    """A prediction that counts, with the model's answer, and its label, if one was known."""
 
+    day: date
     version: str
     segments: tuple[str, ...]
-    score: float
-    actual: float | None
+    answer: tuple[Any, ...]
+    actual: Any
 
 
 def midnight(day: date, later: int = 0) -> pd.Timestamp:
@@ -38,25 +40,37 @@ def usable(value: Any, low: float, high: float) -> bool:
     return value is not None and math.isfinite(value) and low <= value <= high
 
 
+@dataclass(frozen=True)
+class Rules:
+    """How a task's rows are read: the model's answer and a label's value, None if not usable; its metrics.
+
+    Of rows of one instant the least answer counts, without its first `derived` values.
+    """
+
+    answer: Callable[[Row], tuple[Any, ...] | None]
+    actual: Callable[[Any], Any]
+    metrics: Callable[[list[Judged]], dict[str, float | None]]
+    derived: int = 0
+
+
 def judged(
-    predictions: Iterable[Row], labels: Iterable[Row], day: date, horizon: int, policy: str, regression: bool
+    predictions: Iterable[Row], labels: Iterable[Row], day: date, horizon: int, policy: str, rules: Rules
 ) -> list[Judged]:
     """What a person with a pencil would count for a day, that many days after it."""
     as_of = midnight(day, 1 + horizon)
     begins, ends = midnight(day), midnight(day, 1)
-    low, high = (-1e6, 1e6) if regression else (0.0, 1.0)
     answers: dict[tuple[str, str], list[Row]] = {}
     for row in predictions:
         if not (begins <= row["predicted_at"] < ends and row["logged_at"] < as_of):
             continue
-        if row["request_id"] is None or not usable(row["score"], low, high):
+        if row["request_id"] is None or rules.answer(row) is None:
             continue
         answers.setdefault((row["request_id"], row["version"]), []).append(row)
-    known: dict[str, list[tuple[Any, float]]] = {}
+    known: dict[str, list[tuple[Any, Any]]] = {}
     for row in labels:
-        fine = usable(row["actual"], low, high) and (regression or row["actual"] in (0.0, 1.0))
-        if fine and row["label_at"] < as_of:
-            known.setdefault(row["request_id"], []).append((row["label_at"], row["actual"]))
+        actual = rules.actual(row["actual"])
+        if actual is not None and midnight(day, -1) <= row["label_at"] < as_of:
+            known.setdefault(row["request_id"], []).append((row["label_at"], actual))
     found = []
     for (request_id, version), rows in answers.items():
         row = min(
@@ -66,17 +80,16 @@ def judged(
                 r["predicted_at"],
                 r["origin"] or "(null)",
                 r["carrier"],
-                r["score"],
+                (rules.answer(r) or ())[rules.derived :],
             ),
         )
         segments = ("ALL", f"origin={row['origin'] or '(null)'}", f"carrier={row['carrier']}")
-        found.append(
-            Judged(version, segments, row["score"], counting(sorted(known.get(request_id, [])), policy))
-        )
+        actual = counting(sorted(known.get(request_id, [])), policy)
+        found.append(Judged(day, version, segments, rules.answer(row) or (), actual))
     return found
 
 
-def counting(labels: list[tuple[Any, float]], policy: str) -> float | None:
+def counting(labels: list[tuple[Any, Any]], policy: str) -> Any:
     """Which of an id's labels, oldest first, counts."""
     if not labels:
         return None
@@ -85,13 +98,46 @@ def counting(labels: list[tuple[Any, float]], policy: str) -> float | None:
     return labels[0][1] if policy == "first" else labels[-1][1]
 
 
+def chance(row: Row) -> tuple[float, ...] | None:
+    return (row["score"],) if usable(row["score"], 0.0, 1.0) else None
+
+
+def number(row: Row) -> tuple[float, ...] | None:
+    return (row["score"],) if usable(row["score"], -1e6, 1e6) else None
+
+
+def choice(row: Row) -> tuple[Any, ...] | None:
+    """The number of the class with the greatest score, the first of equals, and all scores."""
+    scores = [row[f"p_{name}"] for name in CLASSES]
+    if not all(usable(score, 0.0, 1.0) for score in scores):
+        return None
+    return (scores.index(max(scores)), *scores)
+
+
+def logged_choice(row: Row) -> tuple[Any, ...] | None:
+    """The same where the log says which class it was."""
+    answer = choice(row)
+    return None if answer is None or row["said"] not in CLASSES else (CLASSES.index(row["said"]), *answer[1:])
+
+
+def item(row: Row) -> tuple[Any, ...] | None:
+    """The position in a list, and whose list it was."""
+    if not usable(row["place"], 1.0, 1e6) or row["place"] % 1 or row["query"] is None:
+        return None
+    return row["place"], row["query"]
+
+
+def share(of: int, whole: int) -> float | None:
+    return of / whole if whole else None
+
+
 def binary(rows: list[Judged]) -> dict[str, float | None]:
     """Every metric of a binary model, None where it has none."""
     labelled = [row for row in rows if row.actual is not None]
     truth = np.array([row.actual for row in labelled], dtype=int)
-    score = np.array([row.score for row in labelled])
+    score = np.array([row.answer[0] for row in labelled])
     said = (score >= 0.5).astype(int)
-    every = np.array([row.score for row in rows])
+    every = np.array([row.answer[0] for row in rows])
     nothing = not labelled
     both = 0 < truth.sum() < len(truth)
     # Each class by itself, for 1 - (1 - 1e-15) is not 1e-15.
@@ -116,14 +162,81 @@ def binary(rows: list[Judged]) -> dict[str, float | None]:
 def regression(rows: list[Judged]) -> dict[str, float | None]:
     """Every metric of a regression, None where it has none."""
     labelled = [row for row in rows if row.actual is not None]
-    truth, said = (np.array([getattr(row, name) for row in labelled]) for name in ("actual", "score"))
+    truth = np.array([row.actual for row in labelled])
+    said = np.array([row.answer[0] for row in labelled])
     nothing = not labelled
     return {
         "volume": float(len(rows)),
         "coverage": len(labelled) / len(rows),
-        "mean_prediction": float(np.mean([row.score for row in rows])),
+        "mean_prediction": float(np.mean([row.answer[0] for row in rows])),
         "mae": None if nothing else float(sk.mean_absolute_error(truth, said)),
         "rmse": None if nothing else float(sk.root_mean_squared_error(truth, said)),
         "bias": None if nothing else float(np.mean(said - truth)),
         "r2": float(sk.r2_score(truth, said)) if len(set(truth)) > 1 else None,
     }
+
+
+def multiclass(rows: list[Judged]) -> dict[str, float | None]:
+    """Metrics of a choice among classes, None where it has none."""
+    labelled = [row for row in rows if row.actual is not None]
+    truth = [row.actual for row in labelled]
+    said = [row.answer[0] for row in labelled]
+    seen = sorted({*truth, *said})
+    given = np.array([row.answer[1 + row.actual] for row in labelled])
+    cats = [s for s, actual in zip(said, truth, strict=True) if actual == 0]
+
+    def recall(which: int) -> float | None:
+        if which not in truth:
+            return None
+        return float(sk.recall_score(truth, said, labels=[which], average=None)[0])
+
+    return {
+        "volume": float(len(rows)),
+        "coverage": len(labelled) / len(rows),
+        "accuracy": float(sk.accuracy_score(truth, said)) if labelled else None,
+        "macro_f1": float(sk.f1_score(truth, said, labels=seen, average="macro")) if labelled else None,
+        "log_loss": float(np.mean(-np.log(np.clip(given, 1e-15, 1 - 1e-15)))) if labelled else None,
+        **{f"class_recall({name})": recall(i) for i, name in enumerate(CLASSES)},
+        "confusion(cat->dog)": share(cats.count(1), len(cats)),
+    }
+
+
+def ranking(rows: list[Judged]) -> dict[str, float | None]:
+    """Metrics of lists; a list is what one query showed of each kind in a day to one version."""
+    labelled = [row for row in rows if row.actual is not None]
+    lists: dict[Any, list[tuple[float, float]]] = {}
+    for row in labelled:
+        key = (row.day, row.version, row.segments, row.answer[1])
+        lists.setdefault(key, []).append((row.answer[0], row.actual))
+
+    def mean(values: list[float]) -> float | None:
+        return sum(values) / len(values) if values else None
+
+    def first(shown: list[tuple[float, float]]) -> float:
+        return min((place for place, feedback in shown if feedback > 0), default=math.inf)
+
+    def ndcg(k: int) -> float | None:
+        found = []
+        for shown in lists.values():
+            ideal = enumerate(sorted((feedback for _, feedback in shown), reverse=True)[:k], start=1)
+            best = sum((2**feedback - 1) / math.log2(1 + place) for place, feedback in ideal)
+            gain = sum((2**feedback - 1) / math.log2(1 + place) for place, feedback in shown if place <= k)
+            found.append(gain / best if best else 0.0)
+        return mean(found)
+
+    return {
+        "volume": float(len(rows)),
+        "coverage": len(labelled) / len(rows),
+        "ctr": share(sum(row.actual > 0 for row in labelled), len(labelled)),
+        "mrr": mean([1.0 / first(shown) for shown in lists.values()]),
+        "ndcg(5)": ndcg(5),
+        "ndcg": ndcg(10),
+        "hit_rate(3)": mean([float(first(shown) <= 3) for shown in lists.values()]),
+    }
+
+
+BINARY = Rules(chance, lambda actual: actual if actual in (0.0, 1.0) else None, binary)
+REGRESSION = Rules(number, lambda actual: actual if usable(actual, -1e6, 1e6) else None, regression)
+MULTICLASS = Rules(choice, lambda actual: CLASSES.index(actual) if actual in CLASSES else None, multiclass, 1)
+LOGGED_CHOICE = Rules(logged_choice, MULTICLASS.actual, multiclass)
+RANKING = Rules(item, lambda actual: actual if usable(actual, 0.0, 31.0) else None, ranking)

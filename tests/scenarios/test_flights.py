@@ -12,7 +12,7 @@ from hindsight import config
 from hindsight.demo.logs import write_files
 from hindsight.demo.world import World, null_world, real_world
 from hindsight.domain.records import Detection
-from hindsight.domain.values import Horizon, IncidentClass, Span, Verdict
+from hindsight.domain.values import ALL, Horizon, IncidentClass, Span, Verdict
 from worlds import Bench
 
 MONITORS = Path(__file__).parents[2] / "include" / "monitors"
@@ -24,7 +24,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     return real_world()
 
 
-def detections(bench: Bench, folder: Path) -> list[Detection]:
+def detections(bench: Bench, folder: Path, *more: str) -> list[Detection]:
     """Run the shipped monitor over March to June on the logs in a folder; what it says of performance."""
     spec = config.load(MONITORS / "flight_delay.yaml")
     place = {"connection": None, "table": None}
@@ -33,7 +33,7 @@ def detections(bench: Bench, folder: Path) -> list[Detection]:
         predictions=replace(spec.predictions, files=str(folder / "predictions" / "*.parquet"), **place),
         ground_truth=replace(spec.ground_truth, files=str(folder / "labels" / "*.parquet"), **place),
         segments=(),
-        metrics=tuple(dict.fromkeys(d.metric for d in spec.detectors if d.metric != "coverage")),
+        metrics=tuple(dict.fromkeys([*(d.metric for d in spec.detectors if d.metric != "coverage"), *more])),
     )
     bench.run(spec, FIRST, LAST)
     with bench.store.transaction() as connection:
@@ -64,3 +64,21 @@ def test_the_decay_of_the_first_model_is_found_in_april(bench: Bench, world: Wor
     assert first.window == Span(28)
     assert date(2013, 4, 28) <= (first.window_end.date()) <= date(2013, 5, 1)
     assert "2013-04" in first.window_start.isoformat()
+
+
+def test_the_input_that_misled_the_model_drifts_and_the_others_do_not(
+    bench: Bench, world: World, tmp_path: Path
+) -> None:
+    log = world.predictions[world.predictions["model_version"] == "v1"]
+    spring = log[log["predicted_at"] < "2013-07-01 04:00+00:00"]
+    write_files(tmp_path, spring, world.labels[:100], fingerprint="inputs")
+    names = {feature: f"psi({feature})" for feature in ("temp", "dep_hour", "distance", "carrier")}
+    detections(bench, tmp_path, *names.values())
+    with bench.store.transaction() as connection:
+        rows = bench.store.snapshots(
+            connection, "flight_delay", metric=list(names.values()), window=Span(28), segment=ALL
+        )
+    may = {row.metric: row for row in rows if row.window_end.date() == date(2013, 5, 31)}
+    found = {feature: may[name].value for feature, name in names.items()}
+    assert found["temp"] > 1.0, "it got warm, and the model had learnt that warm is on time"
+    assert all(found[feature] < 0.1 for feature in ("dep_hour", "distance", "carrier"))

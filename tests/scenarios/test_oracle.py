@@ -36,50 +36,55 @@ def pairs(seed: int, first: date) -> list[tuple[Span, Horizon, date]]:
 
 
 @pytest.mark.parametrize(
-    "first, task, policy, kind",
+    "first, task, rules, policy, kind",
     [
-        (SPRING, Task.BINARY, OnConflict.LAST, "table"),
-        (AUTUMN, Task.BINARY, OnConflict.FIRST, "parquet"),
-        (SPRING, Task.BINARY, OnConflict.ERROR, "csv"),
-        (AUTUMN, Task.REGRESSION, OnConflict.LAST, "table"),
-        (SPRING, Task.REGRESSION, OnConflict.FIRST, "parquet"),
+        (SPRING, Task.BINARY, naive.BINARY, OnConflict.LAST, "table"),
+        (AUTUMN, Task.BINARY, naive.BINARY, OnConflict.FIRST, "parquet"),
+        (SPRING, Task.BINARY, naive.BINARY, OnConflict.ERROR, "csv"),
+        (AUTUMN, Task.REGRESSION, naive.REGRESSION, OnConflict.LAST, "table"),
+        (SPRING, Task.REGRESSION, naive.REGRESSION, OnConflict.FIRST, "parquet"),
+        (AUTUMN, Task.MULTICLASS, naive.MULTICLASS, OnConflict.LAST, "parquet"),
+        (SPRING, Task.MULTICLASS, naive.LOGGED_CHOICE, OnConflict.ERROR, "table"),
+        (SPRING, Task.RANKING, naive.RANKING, OnConflict.LAST, "table"),
+        (AUTUMN, Task.RANKING, naive.RANKING, OnConflict.FIRST, "parquet"),
+        (AUTUMN, Task.RANKING, naive.RANKING, OnConflict.ERROR, "parquet"),
     ],
 )
 def test_random_windows_equal_a_naive_count_on_what_was_known(
-    bench: Bench, first: date, task: Task, policy: OnConflict, kind: str
+    bench: Bench, first: date, task: Task, rules: naive.Rules, policy: OnConflict, kind: str
 ) -> None:
-    regression = task is Task.REGRESSION
     seed = first.month * 100 + len(policy)
-    logs = odd_logs(seed, first, DAYS, regression=regression)
+    logs = odd_logs(seed, first, DAYS, task)
     spec = monitor(task)
+    if rules is naive.LOGGED_CHOICE:
+        columns = replace(spec.predictions.columns, prediction="said")
+        spec = replace(spec, predictions=replace(spec.predictions, columns=columns))
     spec = replace(spec, ground_truth=replace(spec.ground_truth, on_conflict=policy))
     spec = at(spec, written(logs, kind, bench.folder, bench.url))
     bench.run(spec, first, first + timedelta(days=DAYS + 7))
     compared = 0
     for span, horizon, end in pairs(seed, first):
-        compared += compare(bench, logs, span, horizon, end, policy, regression)
+        compared += compare(bench, logs, span, horizon, end, policy, rules)
     assert compared > 200
 
 
 def compare(
-    bench: Bench, logs: Logs, span: Span, horizon: Horizon, end: date, policy: OnConflict, regression: bool
+    bench: Bench, logs: Logs, span: Span, horizon: Horizon, end: date, policy: OnConflict, rules: naive.Rules
 ) -> int:
     """Every group and metric of a window; returns how many values were compared."""
     days = [end - timedelta(days=i) for i in range(span.count)]
     rows: list[naive.Judged] = []
     for day in days:
         known = logs.known_before(local(day + timedelta(days=1 + horizon.count), 0))
-        rows += naive.judged(known.predictions, known.labels, day, horizon.count, policy, regression)
+        rows += naive.judged(known.predictions, known.labels, day, horizon.count, policy, rules)
     snapshots = of_window(bench, span, horizon, days[-1])
     groups = {(row.version, segment) for row in rows for segment in row.segments}
     assert {(s.version, s.segment) for s in snapshots} == groups
     compared = 0
     for version, segment in sorted(groups):
         mine = [row for row in rows if row.version == version and segment in row.segments]
-        expected = naive.regression(mine) if regression else naive.binary(mine)
-        expected = {
-            name: value for name, value in expected.items() if (name in UNLABELLED) == (horizon.count == 0)
-        }
+        kept = horizon.count == 0
+        expected = {n: value for n, value in rules.metrics(mine).items() if (n in UNLABELLED) == kept}
         found = {s.metric: s for s in snapshots if (s.version, s.segment) == (version, segment)}
         assert set(found) == set(expected)
         for name, value in expected.items():
@@ -111,7 +116,7 @@ def agree(snapshot: Snapshot, value: float | None, rows: list[naive.Judged]) -> 
         assert abs(snapshot.value - value) <= snapshot.bound + 1e-12, where
     else:
         assert snapshot.value == pytest.approx(value, abs=1e-9, rel=1e-9), where
-    if snapshot.metric in {"accuracy", "brier", "log_loss", "roc_auc", "mae", "rmse", "bias", "r2"}:
+    if snapshot.metric in {"accuracy", "brier", "log_loss", "roc_auc", "mae", "rmse", "bias", "r2", "ctr"}:
         assert snapshot.n == labelled, where
     if snapshot.metric in UNLABELLED | {"coverage"}:
         assert snapshot.n == len(rows), where

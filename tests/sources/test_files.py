@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -147,6 +148,94 @@ def test_versions_in_csv_stay_what_they_are(tmp_path: Path) -> None:
     assert read(tmp_path, location)[0][0][2] == "1.10"
 
 
+def test_segments_in_csv_stay_what_they_are(tmp_path: Path) -> None:
+    (tmp_path / "log.csv").write_text("id,at,zip\n1,2024-03-01 00:00:00,00501\n", encoding="utf-8")
+    location = PredictionLog(files="log.csv", columns=PredictionColumns(id="id", time="at"))
+    with FileSource(location, no_database, tmp_path) as source:
+        rows, kinds = source.relation(location, "predictions", ("zip", "not there"))
+        assert source.fetch(sa.select(rows.c.zip)) == [("00501",)]
+    assert kinds["zip"] is Kind.TEXT
+
+
+@pytest.mark.parametrize("name, text", [("log.csv", "id,at,p,extra\n"), ("log.csv", ""), ("log.jsonl", "")])
+def test_a_file_without_a_row_has_the_columns_that_the_monitor_reads(
+    name: str, text: str, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    location = log(name, features=("hour",))
+    with FileSource(location, no_database, tmp_path) as source:
+        rows, kinds = source.relation(location, "predictions", ("origin",))
+        assert source.fetch(sa.select(rows.c.id, rows.c.at, rows.c.p)) == []
+    assert {column: kinds[column] for column in ("id", "at", "p")} == {
+        "id": Kind.TEXT,
+        "at": Kind.INSTANT,
+        "p": Kind.NUMBER,
+    }
+    assert ("origin" in kinds) == (text == "")
+    assert ("extra" in kinds) == (text != "")
+
+
+def test_a_missing_column_of_a_file_without_a_row_is_still_missing(tmp_path: Path) -> None:
+    (tmp_path / "log.csv").write_text("id,at\n", encoding="utf-8")
+    assert set(read(tmp_path, log("log.csv"))[1]) == {"id", "at"}
+
+
+@pytest.mark.parametrize(
+    "name, text", [("log.csv", "id,at,p\n1,,\n"), ("log.jsonl", '{"id": "1", "p": null}\n')]
+)
+def test_a_column_of_nulls_is_what_it_is_used_as(name: str, text: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    rows, kinds = read(tmp_path, log(name))
+    assert rows[0][list(kinds).index("p")] is None
+    assert kinds["p"] is Kind.NUMBER
+
+
+def test_an_hour_without_rows_does_not_change_what_the_others_hold(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("id,at,p\n", encoding="utf-8")
+    (tmp_path / "b.csv").write_text(CSV, encoding="utf-8")
+    rows, kinds = read(tmp_path, log("*.csv"))
+    assert [row[0] for row in rows] == ["007", "7"]
+    assert kinds["p"] is Kind.NUMBER
+
+
+def partitioned(root: Path) -> None:
+    for model, version, zip_code in (("a", "1.10", "00501"), ("b", "1.9", "10001"), ("b", "7", "00501")):
+        folder = (
+            root / "landing" / f"model={model}" / f"version={version}" / f"zip={zip_code}" / "day=2024-03-01"
+        )
+        folder.mkdir(parents=True)
+        write_parquet(FRAME.assign(id=[f"{model}{version}x", f"{model}{version}y"]), folder / "part.parquet")
+
+
+def test_folders_of_partitions_are_columns_and_names_stay_text(tmp_path: Path) -> None:
+    partitioned(tmp_path)
+    columns = PredictionColumns(id="id", time="at", score="p", version="version")
+    location = PredictionLog(files="landing/**/*.parquet", columns=columns)
+    with FileSource(location, no_database, tmp_path) as source:
+        rows, kinds = source.relation(location, "predictions", ("zip",))
+        asked = sa.select(rows.c.version, rows.c.zip).distinct().order_by(rows.c.version, rows.c.zip)
+        assert source.fetch(asked) == [("1.10", "00501"), ("1.9", "10001"), ("7", "00501")]
+    assert (kinds["version"], kinds["zip"]) == (Kind.TEXT, Kind.TEXT)
+
+
+@pytest.mark.parametrize(
+    "where, files", [({"model": "b"}, 2), ({"version": "1.9"}, 1), ({"day": "2024-03-01"}, 3)]
+)
+def test_folders_that_where_rules_out_are_not_opened(
+    where: dict[str, str], files: int, tmp_path: Path
+) -> None:
+    partitioned(tmp_path)
+    columns = PredictionColumns(id="id", time="at", score="p", version="version")
+    location = PredictionLog(files="landing/**/*.parquet", columns=columns, where=where)
+    with FileSource(location, no_database, tmp_path) as source:
+        rows, _ = source.relation(location, "predictions")
+        ((name, value),) = where.items()
+        assert len(source.fetch(sa.select(rows.c.id).where(rows.c[name] == value))) == 2 * files
+        sql = f"explain analyze select count(id) from predictions where {name} = $1"
+        plan = source._connection.execute(sql, [value]).fetchall()[0][1]
+    assert re.findall(r"Total Files Read: (\d+)", plan) == [str(files)]
+
+
 def test_a_csv_without_the_id_column_is_read_and_lacks_it(tmp_path: Path) -> None:
     (tmp_path / "log.csv").write_text("at,p\n2024-03-01 00:00:00,0.5\n", encoding="utf-8")
     assert set(read(tmp_path, log("log.csv"))[1]) == {"at", "p"}
@@ -216,15 +305,13 @@ def test_times_come_back_in_utc_wherever_the_machine_stands(tmp_path: Path) -> N
     assert rows[0][1] == TIME.to_pydatetime() == datetime(2024, 3, 1, 12, tzinfo=UTC)
 
 
-def test_a_sum_beyond_38_digits_names_the_unit(tmp_path: Path) -> None:
+def test_a_sum_out_of_range_names_the_unit(tmp_path: Path) -> None:
     write_parquet(pd.DataFrame({"id": range(20_000)}), tmp_path / "log.parquet")
     location = Location(files="log.parquet")
     with FileSource(location, no_database, tmp_path) as source:
         rows, _ = source.relation(location, "predictions")
         huge = sa.cast(sa.literal_column(str(10**37)), sa.Numeric(38, 0))
-        with pytest.raises(
-            SourceError, match="left the range of a 38-digit integer: set `unit` of ground_tr"
-        ):
+        with pytest.raises(SourceError, match="left the range of a 64-bit integer: set `unit` of ground_tr"):
             source.fetch(sa.select(sa.func.sum(huge)).select_from(rows))
 
 

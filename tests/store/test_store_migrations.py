@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from dataclasses import fields
+from datetime import UTC, datetime
 
 import pytest
 import sqlalchemy as sa
@@ -14,10 +15,13 @@ from alembic.migration import MigrationContext
 from hindsight.errors import StoreError
 from hindsight.store import Store, migrate
 from hindsight.store import rows as codecs
-from hindsight.store.tables import SCHEMA, VIEWS, metadata
+from hindsight.store.tables import SCHEMA, VIEWS, cut, metadata
 
 CODECS = [value for value in vars(codecs).values() if isinstance(value, codecs.Codec)]
 OUTBOX_ONLY = {"id", "created_at", "updated_at", "sent_at", "next_attempt_at", "lease_until"}
+
+
+EVER = (datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC))
 
 
 def test_upgrade_makes_every_table_from_nothing(own_store: Store, engine: sa.Engine) -> None:
@@ -86,7 +90,7 @@ def test_a_table_is_its_record_field_for_column(codec: codecs.Codec[object]) -> 
 
 
 def test_every_table_has_a_record() -> None:
-    assert {codec.table for codec in CODECS} == set(metadata.sorted_tables)
+    assert {codec.table for codec in CODECS} | {cut} == set(metadata.sorted_tables)
 
 
 def test_a_database_without_the_schema_is_refused_with_the_cure(database: str) -> None:
@@ -110,9 +114,57 @@ def test_reading_without_the_schema_names_the_cure(database: str) -> None:
 
 
 def test_an_older_schema_is_refused_with_the_cure(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(migrate, "_head", lambda _: "0002")
-    with pytest.raises(StoreError, match=r"is at revision 0001, but this code needs 0002: run"):
+    monkeypatch.setattr(migrate, "_head", lambda _: "0003")
+    with pytest.raises(StoreError, match=r"is at revision 0002, but this code needs 0003: run"):
         store.require_current()
+
+
+def test_statistics_of_an_older_form_are_dropped_and_what_was_told_stays(
+    database: str, engine: sa.Engine
+) -> None:
+    first = metadata.tables["hindsight.statistic"], metadata.tables["hindsight.incident"]
+    with engine.begin() as conn:
+        migrate.upgrade(conn, "here", "0001")
+        conn.execute(
+            first[0]
+            .insert()
+            .values(
+                monitor="m",
+                version="v1",
+                segment="ALL",
+                window_start="2013-03-01T05:00Z",
+                window_end="2013-03-02T05:00Z",
+                horizon="0d",
+                as_of="2013-03-02T05:00Z",
+                payload='{"moments":[]}',
+            )
+        )
+        conn.execute(
+            first[1]
+            .insert()
+            .values(
+                id="i",
+                monitor="m",
+                incident_class="performance",
+                severity="warning",
+                since="2013-03-01",
+                opened_on="2013-03-01",
+                last_breach_on="2013-03-01",
+                members=[],
+                breaching=[],
+                headline="recall fell",
+            )
+        )
+    store = Store(database)
+    store.upgrade()
+    with store.transaction("m") as conn:
+        assert store.statistics(conn, "m", *EVER) == []
+        assert [incident.id for incident in store.incidents(conn, "m")] == ["i"]
+        store.keep_cut(conn, "m", "inputs", "b", EVER[0], "{}")
+        store.keep_cut(conn, "m", "inputs", "b", EVER[1], '{"later": 1}')
+        assert store.cut(conn, "m", "inputs", "b") == "{}", "the first one stays"
+        assert store.cut(conn, "m", "inputs", "other") is None
+    store.dispose()
 
 
 def test_a_newer_schema_is_refused_and_left_alone(own_store: Store, engine: sa.Engine) -> None:

@@ -7,18 +7,24 @@ AttributeError: then the check falls silent, for the fault it would speak of has
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import reduce
+from itertools import chain
 from typing import Any, Final, cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
+from hindsight.config.expansion import domain, names
 from hindsight.config.findings import Finding, did_you_mean
-from hindsight.config.tree import HOLE, Path, dotted
+from hindsight.config.tree import HOLE, Path, dotted, quoted
 from hindsight.domain.spec import Location, MonitorSpec
 from hindsight.domain.values import NO_LABELS, Horizon, Task
-from hindsight.metrics import ALWAYS, METRICS
+from hindsight.metrics import ALWAYS, EXPANDED, Metric, find, prototype
+from hindsight.metrics.inputs.calls import OfCalls
+from hindsight.metrics.inputs.feature import Binned
 from hindsight.sources import SOURCES
+from hindsight.sources.database import leaves_its_brackets
+from hindsight.statistics.quality import ODDITIES
 
 MAX_HORIZON: Final = Horizon(120)
 
@@ -31,7 +37,9 @@ def check(spec: MonitorSpec, *, holes: bool) -> Iterator[Finding]:
     runs += [_repeats(spec, path) for path in LISTS]
     runs += [_location(side, getattr(spec, side)) for side in SIDES if hasattr(spec, side)]
     for index, detector in present(getattr(spec, "detectors", ())):
-        runs += [rule(spec, detector, ("detectors", index)) for rule in DETECTOR_RULES]
+        metric = getattr(detector, "metric", None)
+        rules = DETECTOR_RULES if metric is None or _known(metric) else (_detector_metric,)
+        runs += [rule(spec, detector, ("detectors", index)) for rule in rules]
     for run in runs:
         for path, message in _until_hole(run) if holes else run:
             yield Finding(path, message)
@@ -101,29 +109,127 @@ def _metrics(spec: MonitorSpec) -> Iterator[Fault]:
     if not spec.metrics:
         yield ("metrics",), "metrics is empty: name at least one"
     for index, name in present(spec.metrics):
-        if spec.task not in METRICS[name].tasks:
-            yield ("metrics", index), _misfit(name, spec.task)
+        yield from _metric(spec, name, ("metrics", index))
+
+
+def _metric(spec: MonitorSpec, name: str, path: Path) -> Iterator[Fault]:
+    """What is wrong with a metric's name in this monitor."""
+    metric = _proto(name)
+    if spec.task not in metric.tasks:
+        yield path, _misfit(name, spec.task)
+        return
+    if metric.argument in EXPANDED:
+        known = domain(spec, metric.argument)
+        if not known:
+            yield path, f"the metric {name!r} is kept for {metric.argument}, and the monitor names none"
+            return
+        if "(" not in name:
+            return
+        argument = name[name.index("(") + 1 : -1]
+        if argument not in known:
+            meant = did_you_mean(argument, known) or f": known are {', '.join(known)}"
+            yield path, f"{argument!r} in {name!r} is not {metric.argument}{meant}"
+            return
+    try:
+        find(name)
+    except ValueError as error:
+        yield path, str(error)
+
+
+def _proto(name: str) -> Metric:
+    """The registered metric of a name; the grammar has seen to it that there is one."""
+    metric = prototype(name)
+    assert metric is not None
+    return metric
+
+
+def _known(name: str) -> bool:
+    """Whether a metric's name can be used as it stands."""
+    try:
+        find(name)
+    except ValueError:
+        return False
+    return True
 
 
 def _misfit(metric: str, task: Task) -> str:
-    tasks = " and ".join(sorted(METRICS[metric].tasks))
+    tasks = " and ".join(sorted(_proto(metric).tasks))
     return f"the metric {metric!r} does not fit the task {task.value}: it is for {tasks}"
 
 
 def _columns(spec: MonitorSpec) -> Iterator[Fault]:
     columns = spec.predictions.columns
     path = ("predictions", "columns")
-    if spec.task is Task.REGRESSION and columns.prediction is None:
-        yield path, "the task regression needs the column 'prediction': map it in predictions.columns"
-    if spec.task is Task.BINARY and columns.score is None and columns.prediction is None:
-        yield path, "the task binary_classification needs the column 'score' or 'prediction': map one of them"
+    for any_of in NEEDED[spec.task]:
+        if all(getattr(columns, name) is None for name in any_of):
+            which = " or ".join(map(repr, any_of))
+            how = "map one of them" if any_of[1:] else "map it in predictions.columns"
+            yield path, f"the task {spec.task.value} needs the column {which}: {how}"
+    for name in sorted({*chain.from_iterable(ONLY_FOR.values())} - ONLY_FOR[spec.task]):
+        if getattr(columns, name) is not None:
+            tasks = " and ".join(sorted(task for task, names in ONLY_FOR.items() if name in names))
+            yield (*path, name), f"the column {name!r} is for {tasks}, and the task is {spec.task.value}"
+    if columns.cluster is not None and spec.task is not Task.BINARY:
+        yield (*path, "cluster"), f"clusters are for {Task.BINARY.value}, and the task is {spec.task.value}"
+    elif columns.cluster is not None and spec.ground_truth.columns.weight is not None:
+        yield (*path, "cluster"), "clusters do not go together with weights of labels: map one of them"
+    if spec.task is Task.REGRESSION and (columns.lower is None) != (columns.upper is None):
+        yield path, "an interval needs both 'lower' and 'upper': map both, or none"
+
+
+def _classes(spec: MonitorSpec) -> Iterator[Fault]:
+    scores, named = spec.predictions.columns.scores, spec.predictions.classes
+    path = ("predictions", "classes")
+    if spec.task is not Task.MULTICLASS:
+        if named:
+            yield path, f"classes are for multiclass_classification, and the task is {spec.task.value}"
+        return
+    if len(spec.classes) < 2:
+        where = "name them in predictions.classes, or as the keys of predictions.columns.scores"
+        yield path, f"a multiclass model has at least two classes: {where}"
+    if isinstance(scores, Mapping) and named and set(named) != set(scores):
+        odd = sorted(set(named) ^ set(scores))
+        yield path, f"classes and the keys of columns.scores differ: {', '.join(odd)}"
 
 
 def _scores(spec: MonitorSpec) -> Iterator[Fault]:
-    if spec.predictions.columns.score is None:
-        for index, name in present(spec.metrics):
-            if METRICS[name].needs_score and spec.task in METRICS[name].tasks:
-                yield ("metrics", index), f"the metric {name!r} needs predictions.columns.score: map it there"
+    columns = spec.predictions.columns
+    for index, name in present(spec.metrics):
+        metric = _proto(name)
+        if spec.task not in metric.tasks:
+            continue
+        missing = []
+        if metric.needs_score and spec.task in SCORES and getattr(columns, SCORES[spec.task]) is None:
+            missing.append(SCORES[spec.task])
+        if metric.needs_interval and columns.lower is None:
+            missing.append("lower and upper")
+        for column in missing:
+            where = "map it there" if " " not in column else "map them there"
+            yield ("metrics", index), f"the metric {name!r} needs predictions.columns.{column}: {where}"
+
+
+def _inputs(spec: MonitorSpec) -> Iterator[Fault]:
+    for index, name in present(spec.metrics):
+        metric, path = _proto(name), ("metrics", index)
+        if "(" in name and not _known(name):
+            continue
+        if isinstance(metric, OfCalls) and metric.column is not None:
+            if getattr(spec.predictions.columns, metric.column) is None:
+                yield path, f"the metric {name!r} needs predictions.columns.{metric.column}: map it there"
+        elif isinstance(metric, Binned) and spec.reference.values:
+            must = "give the reference start and end, not values"
+            yield path, f"the metric {name!r} rests on bins, which are taken from days: {must}"
+
+
+def _custom(spec: MonitorSpec) -> Iterator[Fault]:
+    for name, of in spec.custom.items():
+        for side in ("numerator", "denominator"):
+            expression = getattr(of, side)
+            if not expression.strip():
+                yield ("custom", name, side), f"the {side} of {name!r} is empty: give an SQL expression"
+            elif ";" in expression or leaves_its_brackets(expression):
+                must = "without semicolons and with its brackets in pairs"
+                yield ("custom", name, side), f"the {side} of {name!r} must be one SQL expression, {must}"
 
 
 def _segments(spec: MonitorSpec) -> Iterator[Fault]:
@@ -136,6 +242,13 @@ def _segments(spec: MonitorSpec) -> Iterator[Fault]:
                 path,
                 f"the segment {segment!r} is the column of the {mapped[segment]}, which makes no groups",
             )
+
+
+def _quality(spec: MonitorSpec) -> Iterator[Fault]:
+    for reason in spec.quality:
+        if reason not in ODDITIES:
+            meant = did_you_mean(reason, ODDITIES) or f": known are {', '.join(sorted(ODDITIES))}"
+            yield ("quality", reason), f"nothing is counted as {quoted(reason)}{meant}"
 
 
 def _repeats(spec: MonitorSpec, path: tuple[str, ...]) -> Iterator[Fault]:
@@ -170,7 +283,7 @@ def _reference(spec: MonitorSpec) -> Iterator[Fault]:
     elif start and end and end < start:
         yield ("reference", "end"), f"the reference ends on {end}, before it starts on {start}"
     for name in values:
-        if spec.task not in METRICS[name].tasks:
+        if spec.task not in _proto(name).tasks:
             yield ("reference", name), _misfit(name, spec.task)
 
 
@@ -185,25 +298,33 @@ def _detector_names(spec: MonitorSpec) -> Iterator[Fault]:
 
 def _detector_metric(spec: MonitorSpec, detector: Any, path: Path) -> Iterator[Fault]:
     name = detector.metric
-    if spec.task not in METRICS[name].tasks:
-        yield (*path, "metric"), _misfit(name, spec.task)
-    elif name not in [*ALWAYS, *whole(spec.metrics)]:
+    faults = list(_metric(spec, name, (*path, "metric")))
+    yield from faults
+    if faults:
+        return
+    if not _known(name):
+        options = ", ".join(names(spec, name))
+        yield (
+            (*path, "metric"),
+            f"a detector judges one metric, and {name!r} is several: name one of {options}",
+        )
+    elif name not in [*ALWAYS, *(full for each in whole(spec.metrics) for full in names(spec, each))]:
         yield (*path, "metric"), f"the detector judges {name!r}, which is not computed: add it to metrics"
 
 
 def _detector_horizon(spec: MonitorSpec, detector: Any, path: Path) -> Iterator[Fault]:
     at, name = detector.at, detector.metric
-    if not METRICS[name].labelled and at != NO_LABELS:
+    if not find(name).labelled and at != NO_LABELS:
         yield (
             (*path, "at"),
             f"the metric {name!r} needs no labels and is kept at 0d only: judge it `at: 0d`, not {at}",
         )
-    elif METRICS[name].labelled and at == NO_LABELS:
+    elif find(name).labelled and at == NO_LABELS:
         yield (
             (*path, "at"),
             f"at 0d there are no labels, which the metric {name!r} needs: name a later horizon",
         )
-    elif METRICS[name].labelled and at not in (horizons := whole(spec.maturity.horizons)):
+    elif find(name).labelled and at not in (horizons := whole(spec.maturity.horizons)):
         known = ", ".join(map(str, horizons))
         yield (*path, "at"), f"the detector judges at {at}, which is not one of maturity.horizons ({known})"
 
@@ -211,7 +332,9 @@ def _detector_horizon(spec: MonitorSpec, detector: Any, path: Path) -> Iterator[
 def _detector_reference(spec: MonitorSpec, detector: Any, path: Path) -> Iterator[Fault]:
     values = spec.reference.values
     if detector.adjusts:
-        if spec.predictions.columns.score is None:
+        if spec.task is not Task.BINARY:
+            yield path, f"score_mix is for {Task.BINARY.value}, and the task is {spec.task.value}"
+        elif spec.predictions.columns.score is None:
             yield path, "score_mix rests on scores: map them in predictions.columns.score"
         if values:
             yield (
@@ -229,13 +352,36 @@ def _detector_itself(_: MonitorSpec, detector: Any, path: Path) -> Iterator[Faul
 
 SIDES: Final = ("predictions", "ground_truth")
 
+NEEDED: Final[Mapping[Task, tuple[tuple[str, ...], ...]]] = {
+    Task.BINARY: (("score", "prediction"),),
+    Task.MULTICLASS: (("prediction", "scores"),),
+    Task.REGRESSION: (("prediction",),),
+    Task.RANKING: (("position",), ("query",)),
+}
+"""Of each group of columns a task needs one."""
+
+SCORES: Final[Mapping[Task, str]] = {Task.BINARY: "score", Task.MULTICLASS: "scores"}
+"""Where a task's scores lie."""
+
+ONLY_FOR: Final[Mapping[Task, frozenset[str]]] = {
+    Task.BINARY: frozenset({"score", "prediction"}),
+    Task.MULTICLASS: frozenset({"scores", "prediction"}),
+    Task.REGRESSION: frozenset({"prediction", "lower", "upper"}),
+    Task.RANKING: frozenset({"position", "query"}),
+}
+"""Columns of a model's answer, by the tasks that have them."""
+
 RULES: Final[tuple[Callable[[MonitorSpec], Iterator[Fault]], ...]] = (
     _time_zones,
     _one_place,
     _metrics,
     _columns,
+    _classes,
     _scores,
+    _inputs,
+    _custom,
     _segments,
+    _quality,
     _horizons,
     _reference,
     _detector_names,
@@ -254,5 +400,6 @@ LISTS: Final[tuple[tuple[str, ...], ...]] = (
     ("tags",),
     ("maturity", "horizons"),
     ("predictions", "features"),
+    ("predictions", "classes"),
 )
 """Lists in which nothing may stand twice."""

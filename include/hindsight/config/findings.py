@@ -131,9 +131,9 @@ def plant(document: Any, found: Iterable[Finding]) -> None:
     """Put a hole where each finding lies.
 
     A key that should not be there goes, and the key that it was meant to be becomes a hole: so nobody
-    complains that it is missing.
+    complains that it is missing.  Keys go last, for their values may have been refused too.
     """
-    for finding in found:
+    for finding in sorted(found, key=lambda each: each.key):
         *way, last = finding.path
         if last == "type" and way and isinstance(way[-1], int):
             *way, last = way  # an entry whose kind is not known is no entry

@@ -25,7 +25,14 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from hindsight.config.tree import HOLE
-from hindsight.domain.spec import Airflow, GroundTruth, MaturityRule, PredictionLog
+from hindsight.domain.spec import (
+    Airflow,
+    GroundTruth,
+    MaturityRule,
+    MonitorSpec,
+    PredictionColumns,
+    PredictionLog,
+)
 from hindsight.domain.values import Days
 
 ON_ONE_LINE: Final = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+$"
@@ -77,6 +84,14 @@ def one_of(values: Iterable[Any], noun: str = "", convert: Callable[[Any], Any] 
     choice: Any = Literal[known]
     form = Annotated[choice, AfterValidator(convert)] if convert else choice
     return said(form, either(map(repr, known)), (name for name in known if isinstance(name, str)), noun)
+
+
+def metric_form(names: tuple[str, ...]) -> Any:
+    """The name of a registered metric, perhaps with an argument in parentheses."""
+    known = "|".join(sorted(names))
+    schema = {"anyOf": [{"enum": list(names)}, {"pattern": rf"^({known})\(.+\)$"}], "type": "string"}
+    form = Annotated[StrictStr, Field(pattern=rf"^({known})(\([^\x00-\x1f]+\))?$"), WithJsonSchema(schema)]
+    return said(form, either(map(repr, names)), names, "metric")
 
 
 def either(words: Iterable[str]) -> str:
@@ -133,6 +148,14 @@ KEYS: Final[Mapping[str | tuple[type, str], Any]] = {
     (MaturityRule, "min_coverage"): said(
         Annotated[StrictFloat, Field(gt=0, le=1)], "a number above 0 and at most 1"
     ),
+    (PredictionColumns, "scores"): said(
+        dict[StrictStr, StrictStr] | StrictStr,
+        "a mapping of each class to the column of its score, or the name of one array column",
+    ),
+    (MonitorSpec, "segment_limit"): said(
+        Annotated[StrictInt, Field(ge=1, le=10_000)], "a whole number from 1 to 10000"
+    ),
+    (PredictionLog, "interval"): said(Annotated[StrictFloat, Field(gt=0, lt=1)], "a number between 0 and 1"),
     (GroundTruth, "unit"): said(Annotated[StrictFloat, Field(gt=0)], "a number above 0"),
     (PredictionLog, "threshold"): said(Annotated[StrictFloat, Field(ge=0, le=1)], "a number from 0 to 1"),
     (Airflow, "retries"): said(Annotated[StrictInt, Field(ge=0, le=100)], "a whole number from 0 to 100"),

@@ -22,6 +22,7 @@ from hindsight.config.forms import (
     either,
     holed,
     listed,
+    metric_form,
     one_of,
     said,
     text,
@@ -47,7 +48,7 @@ class Grammar:
     def __init__(
         self, metrics: Iterable[str], detectors: Mapping[str, type], notifiers: Mapping[str, type]
     ) -> None:
-        metric = one_of(metrics, "metric")
+        metric = metric_form(tuple(metrics))
         self._metrics = tuple(metrics)
         self._models: dict[Any, type[BaseModel]] = {}
         self._keys = dict(KEYS) | {"metric": metric, "metrics": listed(metric)}
@@ -80,8 +81,8 @@ class Grammar:
             fields = [model.model_fields[step] for model in models if step in model.model_fields]
             if fields:
                 models = [model for field in fields for model in _models_in(field.annotation)]
-            else:
-                models = [model for model in models if step in _kind(model)]
+            else:  # the kind of an entry, or the name of one in a mapping
+                models = [model for model in models if step in _kind(model)] or models
         return [key for model in models for key in model.model_fields]
 
     def _kinds(self, registry: Mapping[str, type]) -> Any:
@@ -139,7 +140,7 @@ class Grammar:
         if hint in FORMS:
             return FORMS[hint]
         if isinstance(hint, type) and issubclass(hint, Days):
-            return text(hint.PATTERN, "a number of days such as '7d'", hint.parse)
+            return text(hint.PATTERN, hint.WRITTEN, hint.parse)
         if isinstance(hint, type) and issubclass(hint, Enum):
             return one_of([member.value for member in hint], convert=hint)
         if dataclasses.is_dataclass(hint) and isinstance(hint, type):

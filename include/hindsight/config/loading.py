@@ -14,6 +14,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from hindsight.config.checks import check
+from hindsight.config.expansion import expanded
 from hindsight.config.findings import Finding, did_you_mean, findings, plant
 from hindsight.config.grammar import grammar
 from hindsight.config.reading import read
@@ -146,7 +147,7 @@ def _judge(root: Node, *, clean: bool) -> tuple[MonitorSpec | None, list[Problem
         spec = _despite(document, found)
     if isinstance(spec, MonitorSpec):
         found += check(spec, holes=not clean)
-        spec = replace(spec, hash=_hash(document)) if clean and not found else None
+        spec = replace(expanded(spec), hash=_hash(document)) if clean and not found else None
     return spec, [_problem(root.find(f.path, key=f.key), f.message) for f in found if f.message]
 
 

@@ -10,8 +10,8 @@ from typing import Final
 from hindsight.domain.records import Detection, Incident, Snapshot
 from hindsight.domain.spec import MonitorSpec
 from hindsight.domain.values import ALL, Horizon, IncidentClass, Verdict
-from hindsight.metrics import METRICS
-from hindsight.metrics.estimate import estimate
+from hindsight.metrics import find
+from hindsight.metrics.estimate import measured
 from hindsight.pipeline.present import local_day
 from hindsight.pipeline.runtime import Runtime
 from hindsight.pipeline.snapshots import finite, history
@@ -59,7 +59,7 @@ def months(
             known = history(spec, days, AT, connection, runtime, [ALL])
             for (version, _), statistics in known.groups.items():
                 read = {
-                    name: finite(estimate(METRICS[name], METRICS[name].terms(statistics), len(days)).value)[0]
+                    name: finite(measured(find(name), statistics, len(days)).value)[0]
                     for name in (*metrics, "coverage")
                 }
                 yield Month(start, version, read.pop("coverage"), read)

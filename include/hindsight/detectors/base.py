@@ -17,7 +17,8 @@ from hindsight.domain.values import (
     Status,
     Verdict,
 )
-from hindsight.metrics import METRICS, Metric
+from hindsight.metrics import METRICS, Metric, find
+from hindsight.metrics.base import Part
 from hindsight.metrics.expectation import Expected
 
 Adjust = Literal["none", "score_mix"]
@@ -118,14 +119,16 @@ class BaseDetector(ABC):
     @property
     def incident_class(self) -> IncidentClass:
         """What kind of trouble its breaches are."""
-        metric = METRICS[self.metric]
+        metric = find(self.metric)
+        if metric.part is Part.QUALITY:
+            return IncidentClass.DATA_QUALITY
         if self.metric == "coverage":
             return IncidentClass.LABEL_HEALTH
         return IncidentClass.PERFORMANCE if metric.labelled else IncidentClass.INPUTS
 
     def problems(self) -> Iterable[str]:
         """What is wrong with this configuration, as sentences; the metric is known to exist."""
-        if self.adjusts and not METRICS[self.metric].adjustable:
+        if self.adjusts and not find(self.metric).adjustable:
             able = ", ".join(sorted(name for name, metric in METRICS.items() if metric.adjustable))
             yield f"{self.metric!r} cannot be adjusted for the score mix; these can: {able}"
 

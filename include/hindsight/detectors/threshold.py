@@ -9,7 +9,7 @@ from typing import ClassVar, Final
 
 from hindsight.detectors.base import Adjust, BaseDetector, Finding, Point, Series, insufficient
 from hindsight.domain.values import Direction, Verdict
-from hindsight.metrics import METRICS
+from hindsight.metrics import find
 
 FEW: Final = 30
 """Rows that may agree by accident: an error of 0 from fewer is no certainty."""
@@ -55,13 +55,13 @@ class Threshold(BaseDetector):
             yield f"min {self.min} is not below max {self.max}"
         if self.relative == 0 or (self.relative is not None and not isfinite(self.relative)):
             yield "`relative` is a share other than 0, such as -0.10"
-        if self.relative is not None and METRICS[self.metric].extensive:
+        if self.relative is not None and find(self.metric).extensive:
             yield f"{self.metric!r} grows with the window, so it takes `min` and/or `max`, not `relative`"
         if self.adjusts and self.relative is None:
             yield "`adjust` goes with `relative`"
         if not 0 <= self.evidence < 1:
             yield f"evidence {self.evidence} is not in [0, 1)"
-        direction = METRICS[self.metric].direction
+        direction = find(self.metric).direction
         toward_good = {Direction.HIGHER: 1, Direction.LOWER: -1, Direction.NEITHER: 0}[direction]
         if self.relative is not None and self.relative * toward_good > 0:
             yield (

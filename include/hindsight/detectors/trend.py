@@ -19,7 +19,7 @@ from hindsight.detectors.base import (
     insufficient,
 )
 from hindsight.domain.values import Direction, Horizon, Span, Verdict
-from hindsight.metrics import METRICS
+from hindsight.metrics import find
 
 MIN_DAYS: Final = 14
 WEEK: Final = 7
@@ -59,7 +59,7 @@ class Trend(BaseDetector):
             yield f"`slope` is the movement a day that does not matter, 0 or more, not {self.slope}"
         if not 0 < self.evidence < 1:
             yield f"evidence {self.evidence} is not between 0 and 1"
-        if METRICS[self.metric].direction is Direction.NEITHER:
+        if find(self.metric).direction is Direction.NEITHER:
             yield f"{self.metric!r} has no good direction, so no trend of it is bad"
 
     @property
@@ -68,7 +68,7 @@ class Trend(BaseDetector):
 
     @property
     def sentence(self) -> str:
-        falling = "falling" if METRICS[self.metric].direction is Direction.HIGHER else "rising"
+        falling = "falling" if find(self.metric).direction is Direction.HIGHER else "rising"
         beyond = " relative to what its scores make us expect" if self.adjusts else ""
         return (
             f"{self.metric} over {self.window} at {self.at} {falling} by not more than {self.slope:g} a day"

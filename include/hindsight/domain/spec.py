@@ -46,15 +46,31 @@ class Location:
 
 @dataclass(frozen=True, slots=True)
 class PredictionColumns:
-    """Which column of the prediction log holds what; None where the log has no such column."""
+    """Which column of the prediction log holds what; None where the log has no such column.
+
+    `score` is the chance that a binary model gives; `scores` those of a multiclass model: a column per class,
+    or one array column in the order of `classes`.  `lower` and `upper` bound a regression's interval.  A
+    ranking has the `position` (1 is the top) of an item in the list shown for a `query`.  `logged` is when a
+    row was written by the service, `landed` when it reached the log.  `cluster` names what rows have in
+    common, such as a customer; a cluster lies within one day.  `error` is null, false or 0 where the call
+    went well.
+    """
 
     id: str
     time: str
     score: str | None = None
+    scores: Mapping[str, str] | str | None = None
     prediction: str | None = None
+    lower: str | None = None
+    upper: str | None = None
+    position: str | None = None
+    query: str | None = None
     version: str | None = None
     logged: str | None = None
+    landed: str | None = None
+    cluster: str | None = None
     latency_ms: str | None = None
+    error: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +81,25 @@ class PredictionLog(Location):
     features: tuple[str, ...] = ()
     threshold: float = 0.5
     """A score at or above it predicts the positive class, where the log has no `prediction` column."""
+    classes: tuple[str, ...] = ()
+    """What a multiclass model can say; by default the keys of `columns.scores`."""
+    interval: float = 0.8
+    """The share of outcomes that a regression's `lower` and `upper` claim to hold."""
 
 
 @dataclass(frozen=True, slots=True)
 class LabelColumns:
-    """Which column of the ground truth holds what; `time` is when we learnt the label."""
+    """Which column of the ground truth holds what; `time` is when we learnt the label.
+
+    `landed` is when the row reached the log.  `weight` is how many predictions a sampled label stands for:
+    one over the chance with which it was chosen.
+    """
 
     id: str
     actual: str
     time: str
+    landed: str | None = None
+    weight: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +157,18 @@ class Notifier(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class CustomSum:
+    """A ratio of two sums over the rows of the prediction log, each a SQL expression of its columns.
+
+    `numerator` and `denominator` give a number per row, null counting as 0; the default denominator counts
+    rows.
+    """
+
+    numerator: str
+    denominator: str = "1"
+
+
+@dataclass(frozen=True, slots=True)
 class Airflow:
     """How the monitor's DAG runs."""
 
@@ -146,8 +184,11 @@ class MonitorSpec:
 
     `monitor` names its DAG and its rows.  The run for a day starts at the local time `schedule` of the next.
     Days begin at midnight in `timezone`.  Everything is kept for all rows and for each value of the columns
-    in `segments`.  What is kept are the `metrics`, besides volume and coverage.  A message about an incident
-    links its `runbook`.  `hash` names the content of the file that made it; rows in the store carry it.
+    in `segments`, of which the `segment_limit` most frequent values are kept apart.  Besides the single days,
+    `windows` are kept: `7d`, or a `week` or `month` of the calendar.  What is kept are the `metrics`, besides
+    volume and coverage.  A message about an incident links its `runbook`.  `custom` names ratios of the
+    team's own.  `quality` says which oddities of the logs fail a run instead of being counted.  `hash` names
+    the content of the file that made it; rows in the store carry it.
     """
 
     monitor: str
@@ -162,6 +203,10 @@ class MonitorSpec:
     schedule: time = time(6, 0)
     timezone: str = "UTC"
     segments: tuple[str, ...] = ()
+    segment_limit: int = 100
+    windows: tuple[Span, ...] = (Span(7), Span(28))
+    custom: Mapping[str, CustomSum] = field(default_factory=dict)
+    quality: Mapping[str, Literal["count", "fail"]] = field(default_factory=dict)
     maturity: MaturityRule = MaturityRule()
     detectors: tuple[Any, ...] = ()
     notify: tuple[Any, ...] = ()
@@ -180,6 +225,12 @@ class MonitorSpec:
         return self.horizons[-1]
 
     @property
+    def classes(self) -> tuple[str, ...]:
+        """What a multiclass model can say."""
+        scores = self.predictions.columns.scores
+        return self.predictions.classes or (tuple(scores) if isinstance(scores, Mapping) else ())
+
+    @property
     def spans(self) -> tuple[Span, ...]:
-        """The window lengths that are kept: a day, 7 and 28 days, and what the detectors name."""
-        return tuple(sorted({Span(1), Span(7), Span(28), *(d.window for d in self.detectors)}))
+        """The window lengths that are kept: a day, the `windows`, and what the detectors name."""
+        return tuple(sorted({Span(1), *self.windows, *(d.window for d in self.detectors)}))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import total_ordering
+from types import MappingProxyType
 from typing import ClassVar, Self
 
 ALL = "ALL"
@@ -16,6 +18,9 @@ UNVERSIONED = "(none)"
 
 NO_VALUE = "(null)"
 """The segment value of rows whose column is null: absence has a name."""
+
+OTHER = "(other)"
+"""The segment value of rows whose column's value is not among the ones that are kept apart."""
 
 
 @total_ordering
@@ -33,11 +38,12 @@ class Days:
 
     count: int
     PATTERN: ClassVar[str] = r"^(0|[1-9][0-9]{0,3})d$"
+    WRITTEN: ClassVar[str] = "a number of days such as '7d'"
 
     @classmethod
     def parse(cls, text: str) -> Self:
         if not isinstance(text, str) or not re.match(cls.PATTERN, text):
-            raise ValueError(f"{text!r} is not a number of days such as '7d'")
+            raise ValueError(f"{text!r} is not {cls.WRITTEN}")
         return cls(int(text[:-1]))
 
     def __str__(self) -> str:
@@ -53,11 +59,34 @@ class Horizon(Days):
     __slots__ = ()
 
 
+@dataclass(frozen=True, slots=True)
 class Span(Days):
-    """The length of a window in days; `1d` is the grain, longer ones are sums of days."""
+    """The length of a window: days that slide, as `28d`, or a `week` or `month` of the calendar.
 
-    __slots__ = ()
-    PATTERN: ClassVar[str] = r"^([1-9][0-9]{0,3})d$"
+    `1d` is the grain, longer ones are sums of days.  `count` is how many days it holds at most.
+
+    >>> Span.parse("month"), str(Span(28)), sorted([Span.parse("week"), Span(28), Span(7)])[1].calendar
+    (Span(count=31, calendar='month'), '28d', 'week')
+    """
+
+    calendar: str = ""
+    PATTERN: ClassVar[str] = r"^([1-9][0-9]{0,3}d|week|month)$"
+    WRITTEN: ClassVar[str] = "a number of days such as '7d', or week or month"
+    CALENDAR: ClassVar[Mapping[str, int]] = MappingProxyType({"week": 7, "month": 31})
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        if isinstance(text, str) and text in cls.CALENDAR:
+            return cls(cls.CALENDAR[text], text)
+        if not isinstance(text, str) or not re.match(cls.PATTERN, text):
+            raise ValueError(f"{text!r} is not {cls.WRITTEN}")
+        return cls(int(text[:-1]))
+
+    def __str__(self) -> str:
+        return self.calendar or f"{self.count}d"
+
+    def __lt__(self, other: Days) -> bool:
+        return (self.count, self.calendar) < (other.count, getattr(other, "calendar", ""))
 
 
 NO_LABELS = Horizon(0)
@@ -68,7 +97,9 @@ class Task(StrEnum):
     """What a model does, and so which statistics and metrics fit."""
 
     BINARY = "binary_classification"
+    MULTICLASS = "multiclass_classification"
     REGRESSION = "regression"
+    RANKING = "ranking"
 
 
 class Direction(StrEnum):
@@ -120,6 +151,7 @@ class IncidentClass(StrEnum):
     PERFORMANCE = "performance"
     LABEL_HEALTH = "label_health"
     INPUTS = "inputs"
+    DATA_QUALITY = "data_quality"
 
 
 class Notify(StrEnum):

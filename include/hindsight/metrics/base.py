@@ -2,18 +2,51 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
-from typing import ClassVar, Final
+from copy import copy
+from enum import StrEnum
+from typing import ClassVar, Final, Self
 
 import numpy as np
 
 from hindsight.domain.values import Direction, Task
-from hindsight.statistics import BinaryStatistics, RegressionStatistics, Statistics
+from hindsight.statistics import (
+    BinaryStatistics,
+    MulticlassStatistics,
+    QualityStatistics,
+    RankingStatistics,
+    RegressionStatistics,
+    Statistics,
+)
 from hindsight.statistics.base import Array
 
 BINARY: Final = frozenset({Task.BINARY})
+MULTICLASS: Final = frozenset({Task.MULTICLASS})
+CLASSIFICATION: Final = BINARY | MULTICLASS
+RANKING: Final = frozenset({Task.RANKING})
 REGRESSION: Final = frozenset({Task.REGRESSION})
 ANY_TASK: Final = frozenset(Task)
+
+
+class Argument(StrEnum):
+    """What may stand in parentheses after a metric's name, as in `lift(0.1)`."""
+
+    NONE = "nothing"
+    NUMBER = "a number"
+    TEXT = "a text"
+    CLASS = "a class of the model"
+    PAIR = "two classes of the model, as in cat->dog"
+    FEATURE = "a feature of the prediction log"
+    CUSTOM = "a custom sum of the monitor"
+
+
+class Part(StrEnum):
+    """Which of a window's statistics a metric is read from."""
+
+    OUTCOMES = "outcomes"
+    INPUTS = "inputs"
+    QUALITY = "quality"
 
 
 class Metric(ABC):
@@ -27,18 +60,38 @@ class Metric(ABC):
     To add one, write a file with a subclass and one line in `hindsight.metrics`.
     """
 
-    name: ClassVar[str]
+    name: str
     tasks: ClassVar[frozenset[Task]]
-    direction: ClassVar[Direction]
+    part: ClassVar[Part] = Part.OUTCOMES
+    argument: ClassVar[Argument] = Argument.NONE
+    direction: Direction
     labelled: ClassVar[bool] = True
     """Whether it needs labels; one that does not is kept at horizon 0."""
     adjustable: ClassVar[bool] = False
     """Whether the reference's score-to-rate curve says what to expect of it (see `expectation`)."""
     needs_score: ClassVar[bool] = False
+    needs_interval: ClassVar[bool] = False
+    """Whether it reads the bounds that a regression gives."""
+    weighted: ClassVar[bool] = True
+    """Whether, if it needs labels, it counts them by their weights."""
     extensive: ClassVar[bool] = False
     """Whether it grows with the window, as a count does; then a longer reference is no measure for it."""
-    undefined: ClassVar[str]
-    """Why there is no value although there are rows, as a clause."""
+    undefined: str
+    """Why there is no value although there are rows, as a clause; `why` tells several reasons apart."""
+
+    def given(self, argument: str) -> Self:
+        """The metric with its argument; ValueError says in a clause what is wrong with it."""
+        raise ValueError(f"the metric {self.name!r} takes no argument")
+
+    def named(self, argument: str) -> Self:
+        """A copy that has the argument in its name."""
+        made = copy(self)
+        made.name = f"{type(self).name}({argument})"
+        return made
+
+    def why(self, terms: Array) -> list[str]:
+        """Why there is no value, a clause per window; asked where there is none."""
+        return [self.undefined] * len(terms)
 
     @abstractmethod
     def terms(self, statistics: Statistics) -> Array:
@@ -73,9 +126,39 @@ def mean_error(count: Array, total: Array, squares: Array) -> Array:
     return np.sqrt(divide(variance, count - 1.0))
 
 
+def delta_error(counts: Array, slopes: Array) -> Array:
+    """The standard error of a smooth function of the counts of independent rows, both [batch, cells].
+
+    `slopes` are the function's derivatives by each count.  It must not change when all counts are multiplied
+    by the same number; then the multinomial delta method comes down to the sum of count * slope² (the
+    infinitesimal jackknife: Jaeckel, 1972; Efron, 1982).
+    """
+    squares = np.where(counts > 0, counts * slopes * slopes, 0.0)
+    error: Array = np.sqrt(squares.sum(axis=1))
+    return error
+
+
 def binary(statistics: Statistics) -> BinaryStatistics:
     """The statistics of a binary model; anything else is a fault in the registry."""
     assert isinstance(statistics, BinaryStatistics)
+    return statistics
+
+
+def multiclass(statistics: Statistics) -> MulticlassStatistics:
+    """The statistics of a multiclass model; anything else is a fault in the registry."""
+    assert isinstance(statistics, MulticlassStatistics)
+    return statistics
+
+
+def quality(statistics: Statistics) -> QualityStatistics:
+    """What was odd about the logs; anything else is a fault in the registry."""
+    assert isinstance(statistics, QualityStatistics)
+    return statistics
+
+
+def ranking(statistics: Statistics) -> RankingStatistics:
+    """The statistics of a ranking; anything else is a fault in the registry."""
+    assert isinstance(statistics, RankingStatistics)
     return statistics
 
 
@@ -115,3 +198,28 @@ class Mean(Metric):
 
     def rows(self, terms: Array) -> Array:
         return terms[:, 0]
+
+
+class Numbered(Metric):
+    """A metric with a number in parentheses, as in `lift(0.1)`; the bare name has a default."""
+
+    argument = Argument.NUMBER
+    number: float
+    takes: ClassVar[str]
+    """What the number may be, as in "a share between 0 and 1"."""
+
+    @abstractmethod
+    def fits(self, number: float) -> bool:
+        """Whether it may be this finite number."""
+
+    def given(self, argument: str) -> Self:
+        text = argument.strip()
+        try:
+            number = float(text)
+        except ValueError:
+            number = math.nan
+        if not (math.isfinite(number) and self.fits(number)):
+            raise ValueError(f"{type(self).name} takes {self.takes}, not {argument!r}")
+        made = self.named(text)
+        made.number = number
+        return made

@@ -19,7 +19,7 @@ import numpy as np
 
 from hindsight.domain.bins import BINS
 from hindsight.metrics.base import Metric
-from hindsight.metrics.estimate import MIN_DAYS
+from hindsight.metrics.estimate import MIN_DAYS, per_weight, widening
 from hindsight.statistics import BinaryStatistics
 from hindsight.statistics.base import Array
 
@@ -89,7 +89,7 @@ def under(rates: Array, window: BinaryStatistics) -> BinaryStatistics:
     negative, positive = labelled * (1.0 - chance), labelled * chance
     none = np.broadcast_to(window.counts[:, :, 0], positive.shape)
     counts = np.stack([none, negative, positive], axis=2)
-    return BinaryStatistics(counts, np.zeros_like(counts), np.zeros((len(counts), *window.moments.shape[1:])))
+    return replace(BinaryStatistics.zeros(len(counts)), counts=counts)
 
 
 def expected(metric: Metric, window: BinaryStatistics, baseline: Baseline) -> Expected | None:
@@ -107,7 +107,7 @@ def expected(metric: Metric, window: BinaryStatistics, baseline: Baseline) -> Ex
         foreseen = metric.value(expected_total - expected_days[lived])
         if not np.all(np.isfinite(seen)) or not np.all(np.isfinite(foreseen)):
             return None
-        scale = (days - 1) / days
+        scale = (days - 1) / days * wider(days) ** 2
         a, b = seen - seen.mean(), foreseen - foreseen.mean()
         observed_variance, variance, covariance = (
             scale * (a * a).sum(),
@@ -117,12 +117,18 @@ def expected(metric: Metric, window: BinaryStatistics, baseline: Baseline) -> Ex
     if len(baseline.without):
         values = metric.value(metric.terms(under(baseline.without, window.pooled())))
         spread = values - values.mean()
-        of_reference = (len(values) - 1) / len(values) * (spread * spread).sum()
+        of_reference = (len(values) - 1) / len(values) * (spread * spread).sum() * wider(len(values)) ** 2
+    effective = observed_total[None] * per_weight(window.rows.sum(axis=0)[None])[:, None]
     return Expected(
         float(value),
         float(variance),
         float(covariance),
         float(observed_variance),
         float(of_reference),
-        float(metric.row_error(observed_total[None])[0]),
+        float(metric.row_error(effective)[0]),
     )
+
+
+def wider(days: int) -> float:
+    """How much an error from so many days is widened, as in every estimate."""
+    return float(widening(np.array([float(days)]))[0])

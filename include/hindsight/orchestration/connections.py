@@ -23,7 +23,15 @@ if TYPE_CHECKING:
 STORE_VARIABLE: Final = "HINDSIGHT_STORE"
 STORE_CONNECTION: Final = "hindsight_store"
 
-DRIVERS: Final = {"postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg"}
+POSTGRES: Final = "postgresql+psycopg"
+DRIVERS: Final = {
+    "postgres": POSTGRES,
+    "postgresql": POSTGRES,
+    "hiveserver2": "hive",
+    "clickhouse": "clickhousedb",
+    "gcpbigquery": "bigquery",
+    "google_cloud_platform": "bigquery",
+}
 """SQLAlchemy's name for a connection type, where it is not the type itself."""
 
 LIBPQ: Final = {
@@ -81,7 +89,8 @@ def url_of(connection: ConnectionInfo, root: Path) -> sa.URL:
     """A connection as a SQLAlchemy URL.
 
     A SQLite file is opened for reading only; `root` anchors its relative path.  A type that is not in
-    `DRIVERS` is taken to be SQLAlchemy's own name, unless the extra `sqlalchemy_scheme` gives another.
+    `DRIVERS` is taken to be SQLAlchemy's own name, unless the extra `sqlalchemy_scheme` gives another.  The
+    extra `sqlalchemy_query` holds what a warehouse wants behind the question mark of its URL.
 
     >>> info = ConnectionInfo("postgres", "db", 5432, "reader", "secret", "serving", {"sslmode": "require"})
     >>> url_of(info, Path())
@@ -93,7 +102,10 @@ def url_of(connection: ConnectionInfo, root: Path) -> sa.URL:
             "sqlite", database=f"file:{quote(str(path))}", query={"mode": "ro", "uri": "true"}
         )
     driver = DRIVERS.get(connection.conn_type)
-    of_the_url = {key: str(value) for key, value in connection.extra.items() if driver and key in LIBPQ}
+    asked = connection.extra.get("sqlalchemy_query")
+    of_the_url = {str(key): str(value) for key, value in asked.items()} if isinstance(asked, dict) else {}
+    if driver == POSTGRES:
+        of_the_url |= {key: str(value) for key, value in connection.extra.items() if key in LIBPQ}
     return sa.URL.create(
         connection.text("sqlalchemy_scheme") or driver or connection.conn_type,
         username=connection.login,

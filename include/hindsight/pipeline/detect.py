@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
@@ -12,16 +12,20 @@ import sqlalchemy as sa
 from hindsight.detectors.base import BaseDetector, Point, Series
 from hindsight.domain.records import Detection, Snapshot
 from hindsight.domain.spec import MonitorSpec
-from hindsight.domain.values import ALL, Horizon, Maturity, Span, Status
-from hindsight.metrics import METRICS
-from hindsight.metrics.estimate import estimate
+from hindsight.domain.values import ALL, UNVERSIONED, Horizon, Maturity, Span, Status
+from hindsight.metrics import Metric, find
+from hindsight.metrics.base import Part
+from hindsight.metrics.estimate import measured
 from hindsight.metrics.expectation import Baseline, expected
+from hindsight.metrics.inputs.feature import Binned
 from hindsight.pipeline.plan import reference_days, touched, zone
 from hindsight.pipeline.present import local_day, present_pairs
+from hindsight.pipeline.quality import quality_of
 from hindsight.pipeline.runtime import Runtime
 from hindsight.pipeline.snapshots import History, finite, history
-from hindsight.statistics import BinaryStatistics
-from hindsight.windows import DayRange, Pair, as_of, days_of, due, midnight
+from hindsight.statistics import BinaryStatistics, Statistics
+from hindsight.statistics.inputs import InputStatistics
+from hindsight.windows import DayRange, Pair, as_of, days_of, due, ends_of, midnight
 
 
 def detect_degradation(spec: MonitorSpec, days: DayRange, runtime: Runtime) -> dict[str, Any]:
@@ -38,7 +42,12 @@ def detect_degradation(spec: MonitorSpec, days: DayRange, runtime: Runtime) -> d
                 Pair(found.horizon, local_day(spec, found.window_end) - timedelta(days=1))
                 for found in runtime.store.detections(connection, spec.monitor, detector=detector.name)
             }
-            behind = {pair for pair in present if pair.horizon in horizons_of(spec, detector)} - judged
+            behind = {
+                pair
+                for pair in present
+                if pair.horizon in horizons_of(spec, detector)
+                and pair.day in ends_of(pair.day, detector.window)
+            } - judged
             ends = {
                 horizon: sorted({*found, *(pair.day for pair in behind if pair.horizon == horizon)})
                 for horizon in horizons_of(spec, detector)
@@ -66,7 +75,7 @@ def detect_degradation(spec: MonitorSpec, days: DayRange, runtime: Runtime) -> d
 
 def horizons_of(spec: MonitorSpec, detector: BaseDetector) -> tuple[Horizon, ...]:
     """Where a detector judges: at its own horizon, and with labels at every later one."""
-    if not METRICS[detector.metric].labelled:
+    if not find(detector.metric).labelled:
         return (detector.at,)
     return tuple(horizon for horizon in spec.horizons if horizon >= detector.at)
 
@@ -114,7 +123,7 @@ def judge(
             reference = references.get(version)
             excuse = no_reference(spec, detector, window, reference)
             series = Series(
-                metric=METRICS[detector.metric],
+                metric=find(detector.metric),
                 latest=latest,
                 days=days,
                 reference=None if excuse or reference is None else reference.point,
@@ -161,7 +170,7 @@ class SnapshotIndex:
                 end=after,
             ):
                 start = local_day(spec, row.window_start)
-                self._rows[row.version, span, start + timedelta(days=span.count - 1)] = row
+                self._rows[row.version, span, local_day(spec, row.window_end) - timedelta(days=1)] = row
                 if span == detector.window:
                     self._versions.setdefault(start, []).append(row.version)
 
@@ -197,13 +206,20 @@ def references_of(
     days = reference_days(spec)
     if days is None:
         return {}
-    known = history(spec, days, horizon, connection, runtime, [ALL])
-    metric, coverage = METRICS[detector.metric], METRICS["coverage"]
+    metric, coverage = find(detector.metric), find("coverage")
+    of_log = metric.part is Part.QUALITY
+    groups: Mapping[tuple[str, str], Statistics]
+    if of_log:
+        groups = {(UNVERSIONED, ALL): quality_of(spec, days, horizon, connection, runtime)}
+    elif metric.part is Part.INPUTS:
+        groups = of_reference(metric, history(spec, days, horizon, connection, runtime, [ALL]).inputs)
+    else:
+        groups = history(spec, days, horizon, connection, runtime, [ALL]).groups
     found = {}
-    for (version, _), statistics in known.groups.items():
-        value = estimate(metric, metric.terms(statistics), len(days))
-        share = finite(estimate(coverage, coverage.terms(statistics), len(days)).value)[0]
-        enough = not metric.labelled or (share is not None and share >= spec.maturity.min_coverage)
+    for (version, _), statistics in groups.items():
+        value = measured(metric, statistics, len(days))
+        share = finite(measured(coverage, statistics, len(days)).value)[0]
+        enough = of_log or not metric.labelled or (share is not None and share >= spec.maturity.min_coverage)
         point = Point(
             start=days.start,
             end=days.end,
@@ -219,6 +235,15 @@ def references_of(
             baseline = Baseline.of(statistics)
         found[version] = Reference(point, baseline)
     return found
+
+
+def of_reference(
+    metric: Metric, groups: Mapping[tuple[str, str], InputStatistics]
+) -> Mapping[tuple[str, str], InputStatistics]:
+    """What came in on the reference's days; what rests on bins is of all versions, as the bins are."""
+    if not isinstance(metric, Binned):
+        return groups
+    return {key: statistics.layout.of_reference(len(statistics)) for key, statistics in groups.items()}
 
 
 def no_reference(

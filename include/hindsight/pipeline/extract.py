@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date
 from typing import Any
 
 from hindsight.domain.spec import MonitorSpec
 from hindsight.errors import SourceError
-from hindsight.pipeline.plan import bounds, refuse_unfinished
+from hindsight.pipeline.plan import calendar, refuse_unfinished
 from hindsight.pipeline.runtime import Runtime
-from hindsight.sources import SOURCES
+from hindsight.sources import SOURCES, feed
 from hindsight.sources.base import Source
-from hindsight.sources.statement import Statement, WindowBounds, open_relation
-from hindsight.windows import DayRange
+from hindsight.sources.relation import open_relation
+from hindsight.sources.statement import Statement
+from hindsight.windows import Calendar, DayRange
 
 
 @contextmanager
@@ -23,11 +25,10 @@ def opened(spec: MonitorSpec, runtime: Runtime) -> Iterator[tuple[Source, Statem
     with kind(spec.predictions, runtime.database_url, runtime.root) as source:
         statement = Statement(
             spec,
-            open_relation(source, spec.predictions, "predictions"),
+            open_relation(source, spec.predictions, "predictions", spec.segments),
             open_relation(source, spec.ground_truth, "labels"),
-            source.text_collation,
         )
-        statement.check()
+        statement.check(calendar(spec, [date(2000, 1, 1)]))
         yield source, statement
 
 
@@ -37,38 +38,56 @@ def extract_predictions(spec: MonitorSpec, days: DayRange, runtime: Runtime) -> 
     Nothing is copied: the rows stay where they are and the join runs there.
     """
     refuse_unfinished(spec, days, runtime)
-    windows = [bounds(spec, day) for day in days]
+    asked = calendar(spec, days)
     with opened(spec, runtime) as (source, statement):
-        counts = dict(source.fetch(statement.volume(windows)))
-        verify_unique(spec, source, statement, windows)
+        counts = dict(source.fetch(feed.volume(statement, asked)))
+        verify_ids(spec, source, statement, asked)
     return {
         "start": str(days.start),
         "end": str(days.end),
         "predictions": sum(counts.values()),
-        "empty_days": [str(day) for position, day in enumerate(days) if not counts.get(position)][:31],
+        "empty_days": [str(day) for day in days if not counts.get(asked.position(day))][:31],
     }
 
 
-def verify_unique(
-    spec: MonitorSpec, source: Source, statement: Statement, windows: Sequence[WindowBounds]
-) -> None:
-    """Hold the logs to `unique: true`: SourceError names an id that occurs twice among what is joined.
+def verify_ids(spec: MonitorSpec, source: Source, statement: Statement, asked: Calendar) -> None:
+    """Hold the prediction log to `unique: true`: SourceError names an id that a day holds twice.
 
-    The join asks again, for labels land while a run waits, and it reads older days than its own.
+    The join asks again, for it reads older days than its own.
     """
-    if spec.predictions.unique:
-        repeated = source.fetch(statement.repeated(windows))
-        if repeated:
-            raise SourceError(
-                f"{spec.predictions} is declared unique, but id {repeated[0][0]!r} occurs "
-                f"{repeated[0][1]} times in a day: remove `unique: true`, and duplicates are resolved "
-                "and counted."
-            )
-    if spec.ground_truth.unique:
-        # A second label would count its prediction twice.
-        repeated = source.fetch(statement.repeated_label(max(window.known[-1] for window in windows)))
-        if repeated:
-            raise SourceError(
-                f"{spec.ground_truth} is declared unique, but id {repeated[0][0]!r} has {repeated[0][1]} "
-                "labels: remove `unique: true`, and `on_conflict` says which one counts."
-            )
+    if not spec.predictions.unique or differ(source, statement, asked):
+        return
+    repeated = source.fetch(feed.repeated(statement, asked))
+    if repeated:
+        raise SourceError(
+            f"{spec.predictions} is declared unique, but id {repeated[0][0]!r} occurs "
+            f"{repeated[0][1]} times in a day: remove `unique: true`, and duplicates are resolved "
+            "and counted."
+        )
+
+
+def verify_labels(
+    spec: MonitorSpec, source: Source, statement: Statement, asked: Calendar, multiplied: bool = True
+) -> None:
+    """Hold the ground truth to `unique: true`, for a second label would count its prediction twice.
+
+    A join that has as many rows as there are predictions is `multiplied` by nothing, and proves it.
+    """
+    if not spec.ground_truth.unique or not multiplied:
+        return
+    repeated = source.fetch(feed.repeated_label(statement, asked))
+    if repeated:
+        raise SourceError(
+            f"{spec.ground_truth} is declared unique, but id {repeated[0][0]!r} has {repeated[0][1]} "
+            "labels: remove `unique: true`, and `on_conflict` says which one counts."
+        )
+
+
+def differ(source: Source, statement: Statement, asked: Calendar) -> bool:
+    """Whether the ids of these days are surely all different; if not, they must be looked at one by one."""
+    query = feed.hashes(statement, asked)
+    if query is None:
+        return False
+    hashes = source.columns(query)["hash"]
+    hashes.sort()
+    return not bool((hashes[1:] == hashes[:-1]).any())

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from typing import Any
+from functools import partial
+from typing import Any, Final
 
 import sqlalchemy as sa
 
 from hindsight.domain.records import StatisticRow, WindowState
 from hindsight.domain.spec import MonitorSpec
-from hindsight.domain.values import ALL, NO_LABELS, Horizon, Span
-from hindsight.pipeline.extract import opened, verify_unique
+from hindsight.domain.values import ALL, NO_LABELS, OTHER, Horizon, Span
+from hindsight.errors import SourceError
+from hindsight.pipeline.extract import opened, verify_ids, verify_labels
+from hindsight.pipeline.inputs import NO_CUTS, Payloads, profiled, taken
 from hindsight.pipeline.plan import (
-    bounds,
+    calendar,
     computed,
     outdated,
     reference_days,
@@ -25,13 +28,32 @@ from hindsight.pipeline.plan import (
     zone,
 )
 from hindsight.pipeline.present import present_pairs, states_of
+from hindsight.pipeline.quality import refuse
 from hindsight.pipeline.runtime import Runtime
-from hindsight.sources.statement import Statement, WindowBounds
-from hindsight.statistics import STATISTICS
+from hindsight.pipeline.segments import (
+    NO_LISTS,
+    ByDay,
+    Lists,
+    apart_on,
+    at_positions,
+    listed,
+    lists_on,
+    too_many,
+)
+from hindsight.sources import clusters, feed
+from hindsight.sources.base import Source
+from hindsight.sources.statement import Statement
+from hindsight.statistics import Layout, layout_of
 from hindsight.statistics.base import canonical
-from hindsight.statistics.lines import CONTRADICTING, read
+from hindsight.statistics.binary import CLUSTERS
+from hindsight.statistics.inputs import Cuts
+from hindsight.statistics.lines import CONTRADICTING, Group, Key, Lines, payloads, read
+from hindsight.statistics.quality import OTHER_SEGMENT
 from hindsight.store import Store
-from hindsight.windows import DayRange, Pair, days_of, due, midnight
+from hindsight.windows import Calendar, DayRange, Pair, days_of, due, midnight
+
+MANY: Final = 10_000_000
+"""Predictions that one statement reads at most, but for a day that has more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +72,18 @@ def join_ground_truth(spec: MonitorSpec, days: DayRange, runtime: Runtime) -> di
     """
     refuse_unfinished(spec, days, runtime)
     # The rows are read under the monitor's lock, too: who reads later also writes later.
-    with runtime.store.transaction(spec.monitor) as connection:
+    with runtime.store.transaction(spec.monitor) as connection, opened(spec, runtime) as (source, statement):
         present = present_pairs(connection, runtime.store, spec)
         wanted = computed(spec, days, [pair for pair, made_by in present.items() if made_by == spec.hash])
+        wanted |= landed_late(spec, days, present, source, statement)
         pairs = sorted(wanted | outdated(spec, wanted, present))
-        made = compute(spec, pairs, runtime)
+        asked = {pair.day for pair in pairs}
+        lists = listed(spec, asked, source, statement, connection, runtime.store)
+        # What a day's features are binned by is taken once, when the reference is over.
+        at_zero = {pair.day for pair in pairs if pair.horizon == NO_LABELS}
+        cuts = taken(spec, at_zero, source, statement, connection, runtime.store)
+        made = compute(spec, pairs, source, statement, lists, cuts)
+        refuse(spec, (each.state for each in made.values()))
         old = {
             Pair(state.horizon, day): state
             for day, state in states_of(connection, runtime.store, spec, pairs)
@@ -92,44 +121,178 @@ def totals(states: Any) -> dict[str, int]:
     return dict(found)
 
 
-def compute(spec: MonitorSpec, pairs: Sequence[Pair], runtime: Runtime) -> dict[Pair, Computed]:
-    """The statistics of these pairs, from one pass over the rows of their days."""
-    days = sorted({pair.day for pair in pairs})
-    windows = [bounds(spec, day) for day in days]
-    with opened(spec, runtime) as (source, statement):
-        verify_unique(spec, source, statement, windows)
-        rows = source.fetch(statement.statistics(windows))
-        zero = [pair.day for pair in pairs if pair.horizon == NO_LABELS]
-        label_remarks: dict[date, dict[str, int]] = defaultdict(dict)
+def landed_late(
+    spec: MonitorSpec, days: DayRange, present: Collection[Pair], source: Source, statement: Statement
+) -> set[Pair]:
+    """The stored pairs that rows landing on these days have changed, where the logs say when a row landed.
+
+    A run looks back as far as for the predictions of labels: twice the last horizon.
+    """
+    back, _ = lookback(spec)
+    first = days.start - timedelta(days=back)
+    there = {pair.day for pair in present if first <= pair.day <= days.end}
+    if not there:
+        return set()
+    asked = calendar(spec, there)
+    start, end = midnight(days.start, zone(spec)), midnight(days.end + timedelta(days=1), zone(spec))
+    query = feed.touched(statement, asked, start, end)
+    found = [] if query is None else source.fetch(query)
+    return {
+        pair
+        for position, bucket in found
+        for horizon in spec.horizons[bucket:]
+        if (pair := Pair(horizon, asked.day(position))) in present
+    }
+
+
+def compute(
+    spec: MonitorSpec,
+    pairs: Sequence[Pair],
+    source: Source,
+    statement: Statement,
+    lists: Lists = NO_LISTS,
+    cuts: Cuts = NO_CUTS,
+) -> dict[Pair, Computed]:
+    """The statistics of these pairs, from one pass over the rows of their days and one over what came in.
+
+    `lists` are the segment values that the reference has chosen to be kept apart, `cuts` its features' bins.
+    """
+    layout = layout_of(spec)
+    made: dict[Pair, Computed] = {}
+    apart = apart_on(spec, {pair.day for pair in pairs}, lists, source, statement)
+    for part, said in portions(spec, pairs, source, statement, apart):
+        asked = calendar(spec, {pair.day for pair in part})
+        verify_ids(spec, source, statement, asked)
+        capped = statement.keeping(at_positions(spec, apart, asked))
+        answer = source.columns(capped.statistics(asked))
+        lines = read(answer, layout, Key.of(spec, layout, asked), spec.segments)
+        verify_labels(spec, source, statement, asked, multiplied=lines.predictions(layout) != said)
+        zero = sorted(pair.day for pair in part if pair.horizon == NO_LABELS)
+        of_labels: dict[date, dict[str, int]] = defaultdict(dict)
         for stretch in stretches(zero):
-            for position, reason, count in source.fetch(feed_of(spec, statement, stretch)):
-                label_remarks[stretch.start + timedelta(days=position)][reason] = int(count)
-    kind = STATISTICS[spec.task]
-    lines = read(rows, spec.segments, len(kind.TERMS), spec.ground_truth.on_conflict)
-    payloads = kind.payloads(lines.events, len(lines.groups), len(spec.horizons))
+            days, feed_days = feed_of(spec, stretch)
+            for position, reason, count in source.fetch(feed.label_quality(statement, days, *feed_days)):
+                of_labels[days.day(position)][reason] = int(count)
+        found = payloads(lines, layout, len(asked.horizons), spec.ground_truth.on_conflict)
+        if spec.predictions.columns.cluster is not None:
+            add_clusters(spec, source, capped, asked, lines, found)
+        keeping = partial(kept_apart, spec, statement, apart)
+        came_in = profiled(spec, zero, source, keeping, cuts)
+        made |= computed_of(spec, part, asked, lines, layout, found, of_labels, apart, came_in)
+    return made
+
+
+def portions(
+    spec: MonitorSpec, pairs: Sequence[Pair], source: Source, statement: Statement, apart: ByDay
+) -> Iterator[tuple[list[Pair], int]]:
+    """Pairs by day, as many days at once as hold `MANY` predictions, and how many predictions they hold.
+
+    So memory does not grow with history, nor a statement with the segment values that it names.
+    """
+    days = sorted({pair.day for pair in pairs})
+    asked = calendar(spec, days)
+    volume = dict(source.fetch(feed.volume(statement, asked)))
+    part: set[date] = set()
+    named: set[tuple[str, ...]] = set()
+    rows = 0
+    for day in days:
+        count, lists = volume.get(asked.position(day), 0), lists_on(day, apart)
+        if part and (rows + count > MANY or too_many(named | lists)):
+            yield [pair for pair in pairs if pair.day in part], rows
+            part, named, rows = set(), set(), 0
+        part.add(day)
+        named |= lists
+        rows += count
+    yield [pair for pair in pairs if pair.day in part], rows
+
+
+def add_clusters(
+    spec: MonitorSpec,
+    source: Source,
+    statement: Statement,
+    asked: Calendar,
+    lines: Lines,
+    found: Sequence[Sequence[dict[str, Any]]],
+) -> None:
+    """Put the sums over clusters into the payloads; SourceError names a cluster that lies on two days."""
+    days = [asked.day(position) for position in asked.asked]
+    nearby = calendar(spec, {*days, days[0] - timedelta(days=1)})
+    # Positions of other days are other ones, so what is kept apart does not go with them.
+    split = source.fetch(clusters.shared(statement.keeping({}), nearby))
+    if split:
+        raise SourceError(
+            f"The cluster {split[0][0]!r} has predictions on more than one day, so days do not add up: "
+            "choose a `cluster` that lies within a day, such as a session or a customer's day, or remove it."
+        )
+    rows = source.fetch(clusters.moments(statement, asked))
+    sums = clusters.read(rows, spec.segments, len(asked.horizons))
+    for number, group in enumerate(lines.groups):
+        of_group = sums.get((group.position, group.version, group.segment), [])
+        for payload, numbers in zip(found, of_group, strict=False):
+            if payload[number] and any(numbers):
+                payload[number][CLUSTERS] = numbers
+
+
+def computed_of(
+    spec: MonitorSpec,
+    pairs: Sequence[Pair],
+    asked: Calendar,
+    lines: Lines,
+    layout: Layout,
+    found: Sequence[Sequence[Mapping[str, Any]]],
+    of_labels: Mapping[date, Mapping[str, int]],
+    apart: ByDay,
+    came_in: Payloads,
+) -> dict[Pair, Computed]:
+    """The pairs' states and rows from the lines and `found`, their payloads by horizon and group."""
     groups_of: dict[int, list[int]] = defaultdict(list)
     for number, group in enumerate(lines.groups):
         groups_of[group.position].append(number)
     remarks: dict[tuple[int, int], dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    for number, bucket, reason, count in lines.remarks:
+    for number, bucket, reason, count in lines.remarks():
         group = lines.groups[number]
         if group.segment == ALL:
-            for later in range(bucket, len(spec.horizons)):
+            for later in range(bucket, len(asked.horizons)):
                 remarks[group.position, later][reason] += count
-
+    inputs_of: dict[date, dict[tuple[str, str], Mapping[str, Any]]] = defaultdict(dict)
+    for (day, version, segment), told in came_in.items():
+        inputs_of[day][version, segment] = told
     made = {}
     for pair in pairs:
-        position, bucket = days.index(pair.day), spec.horizons.index(pair.horizon)
-        found = [
-            (lines.groups[number], payloads[bucket][number])
+        position, bucket = asked.position(pair.day), asked.horizons.index(pair.horizon.count)
+        mine = [
+            (lines.groups[number], found[bucket][number])
             for number in groups_of[position]
-            if payloads[bucket][number]
+            if found[bucket][number]
         ]
         quality = dict(remarks[position, bucket])
         if pair.horizon == NO_LABELS:
-            quality |= label_remarks[pair.day]
-        made[pair] = pair_of(spec, pair, windows[position], bucket, found, quality)
+            quality |= of_labels.get(pair.day, {})
+        others = {f"{name}={OTHER}" for name, by_day in apart.items() if pair.day in by_day}
+        together = [payload for group, payload in mine if group.segment in others]
+        if together:
+            quality[OTHER_SEGMENT] = int(layout.parse(together).predictions.sum())
+        if pair.horizon == NO_LABELS:
+            mine = with_inputs(mine, position, inputs_of.get(pair.day, {}))
+        made[pair] = pair_of(spec, pair, asked, layout, mine, quality)
     return made
+
+
+def with_inputs(
+    found: Sequence[tuple[Group, Mapping[str, Any]]],
+    position: int,
+    came_in: Mapping[tuple[str, str], Mapping[str, Any]],
+) -> list[tuple[Group, Mapping[str, Any]]]:
+    """A day's payloads together with what came in; a group may have only that."""
+    known = {(group.version, group.segment): payload for group, payload in found}
+    for key, told in came_in.items():
+        known[key] = {"cell": []} | dict(known.get(key, {})) | {"inputs": told}
+    return [(Group(position, *key), payload) for key, payload in known.items()]
+
+
+def kept_apart(spec: MonitorSpec, statement: Statement, apart: ByDay, asked: Calendar) -> Statement:
+    """The statement for these days, with the segment values that are kept apart on each."""
+    return statement.keeping(at_positions(spec, apart, asked))
 
 
 def stretches(days: Sequence[date]) -> list[DayRange]:
@@ -143,46 +306,51 @@ def stretches(days: Sequence[date]) -> list[DayRange]:
     return runs
 
 
-def feed_of(spec: MonitorSpec, statement: Statement, days: DayRange) -> sa.Select[Any]:
-    """What is odd about the labels learnt on these days; ids are looked for twice the last horizon back."""
+def lookback(spec: MonitorSpec) -> tuple[int, int]:
+    """How many days back the prediction of a label is looked for, and the last horizon's days."""
     last = spec.last_horizon.count
-    lookback = 2 * max(last, 7)
-    first = days.start - timedelta(days=lookback)
-    return statement.label_quality([bounds(spec, day) for day in DayRange(first, days.end)], lookback, last)
+    return 2 * max(last, 7), last
+
+
+def feed_of(spec: MonitorSpec, days: DayRange) -> tuple[Calendar, tuple[int, int]]:
+    """The days on which the predictions of labels learnt in these are looked for."""
+    back, last = lookback(spec)
+    return calendar(spec, DayRange(days.start - timedelta(days=back), days.end)), (back, last)
 
 
 def pair_of(
     spec: MonitorSpec,
     pair: Pair,
-    window: WindowBounds,
-    bucket: int,
+    asked: Calendar,
+    layout: Layout,
     found: Sequence[tuple[Any, Mapping[str, Any]]],
     quality: Mapping[str, int],
 ) -> Computed:
     """One pair's state and rows, in the order of their key."""
+    position = asked.position(pair.day)
+    start, end = asked.midnights[position], asked.midnights[position + 1]
+    as_of = asked.as_of(position, pair.horizon.count)
     rows = tuple(
         StatisticRow(
             monitor=spec.monitor,
             version=group.version,
             segment=group.segment,
-            window_start=window.start,
-            window_end=window.end,
+            window_start=start,
+            window_end=end,
             horizon=pair.horizon,
-            as_of=window.known[bucket],
+            as_of=as_of,
             payload=canonical(payload),
         )
         for group, payload in sorted(found, key=lambda item: (item[0].version, item[0].segment))
     )
-    whole = STATISTICS[spec.task].parse(
-        [payload for group, payload in found if group.segment == ALL] or [None]
-    )
+    whole = layout.parse([payload for group, payload in found if group.segment == ALL] or [None])
     digest = hashlib.sha256("\n".join(f"{r.version}\t{r.segment}\t{r.payload}" for r in rows).encode())
     state = WindowState(
         monitor=spec.monitor,
-        window_start=window.start,
-        window_end=window.end,
+        window_start=start,
+        window_end=end,
         horizon=pair.horizon,
-        as_of=window.known[bucket],
+        as_of=as_of,
         predictions=int(whole.predictions.sum()),
         labelled=int(whole.labelled.sum()),
         quality=dict(sorted(quality.items())),
@@ -207,8 +375,8 @@ def settle(old: WindowState | None, new: Computed) -> WindowState:
 
 
 def differs(old: WindowState, new: WindowState) -> bool:
-    """Whether what is read from a pair's statistics may have changed."""
-    return (old.digest, old.spec_hash) != (new.digest, new.spec_hash)
+    """Whether what is read from a pair's statistics, or from what was counted besides, may have changed."""
+    return (old.digest, old.spec_hash, old.quality) != (new.digest, new.spec_hash, new.quality)
 
 
 def put_behind(

@@ -10,8 +10,7 @@ from hindsight.domain.spec import MonitorSpec
 from hindsight.domain.values import Horizon, Span
 from hindsight.errors import HindsightError
 from hindsight.pipeline.runtime import Runtime
-from hindsight.sources.statement import WindowBounds
-from hindsight.windows import DayRange, Pair, as_of, due, midnight
+from hindsight.windows import Calendar, DayRange, Pair, due, ends_of, midnight
 
 
 def zone(spec: MonitorSpec) -> ZoneInfo:
@@ -19,11 +18,9 @@ def zone(spec: MonitorSpec) -> ZoneInfo:
     return ZoneInfo(spec.timezone)
 
 
-def bounds(spec: MonitorSpec, day: date) -> WindowBounds:
-    """A day in UTC, with the as-of of each horizon."""
-    where = zone(spec)
-    known = tuple(as_of(day, horizon, where) for horizon in spec.horizons)
-    return WindowBounds(midnight(day, where), midnight(day + timedelta(days=1), where), known)
+def calendar(spec: MonitorSpec, days: Iterable[date]) -> Calendar:
+    """These days in UTC, with the as-ofs at which they are judged."""
+    return Calendar.of(days, spec.horizons, zone(spec))
 
 
 def reference_days(spec: MonitorSpec) -> DayRange | None:
@@ -66,8 +63,7 @@ def touched(pairs: Iterable[Pair], present: Collection[Pair], span: Span) -> dic
     there = set(present)
     ends: dict[Horizon, set[date]] = {}
     for pair in pairs:
-        for ahead in range(span.count):
-            end = pair.day + timedelta(days=ahead)
+        for end in ends_of(pair.day, span):
             if Pair(pair.horizon, end) in there:
                 ends.setdefault(pair.horizon, set()).add(end)
     return {horizon: sorted(found) for horizon, found in sorted(ends.items())}

@@ -8,8 +8,9 @@ from datetime import UTC, date, datetime, timedelta
 from hindsight.domain.spec import MonitorSpec
 from hindsight.domain.values import NO_LABELS
 from hindsight.pipeline.extract import opened
-from hindsight.pipeline.plan import bounds, zone
+from hindsight.pipeline.plan import calendar, zone
 from hindsight.pipeline.runtime import Runtime
+from hindsight.sources import feed
 from hindsight.windows import as_of
 
 
@@ -31,13 +32,13 @@ def readiness(spec: MonitorSpec, day: date, runtime: Runtime) -> Readiness:
     """
     moment = as_of(day, NO_LABELS, zone(spec))
     youngest = spec.horizons[1] if len(spec.horizons) > 1 else NO_LABELS
-    first_due = bounds(spec, day - timedelta(days=youngest.count))
+    first_due = calendar(spec, [day - timedelta(days=youngest.count)])
     with opened(spec, runtime) as (source, statement):
-        newest = source.fetch(statement.watermark(runtime.clock()))[0][0]
+        newest = source.fetch(feed.watermark(statement, runtime.clock()))[0][0]
         watermark = None if newest is None else newest.astimezone(UTC)
         if watermark is not None and watermark >= moment:
             return Readiness(True, f"the newest label is of {watermark.isoformat()}", watermark)
-        predictions, labelled = source.fetch(statement.landed(first_due, moment))[0]
+        predictions, labelled = source.fetch(feed.landed(statement, first_due, moment))[0]
     coverage = labelled / predictions if predictions else None
     if coverage is not None and coverage >= spec.maturity.min_coverage:
         return Readiness(True, f"{coverage:.0%} of the first due window have a label", watermark, coverage)

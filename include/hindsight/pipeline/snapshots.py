@@ -14,13 +14,17 @@ import sqlalchemy as sa
 from hindsight.domain.records import Snapshot, StatisticRow
 from hindsight.domain.spec import MonitorSpec
 from hindsight.domain.values import ALL, NO_LABELS, UNVERSIONED, Horizon, Maturity, Span, Status
-from hindsight.metrics import ALWAYS, METRICS, Metric
-from hindsight.metrics.estimate import estimate
+from hindsight.metrics import ALWAYS, Metric, find
+from hindsight.metrics.base import Argument, Part
+from hindsight.metrics.estimate import measured
+from hindsight.pipeline.inputs import cuts_of
 from hindsight.pipeline.plan import touched, zone
 from hindsight.pipeline.present import local_day, present_pairs
+from hindsight.pipeline.quality import quality_of
 from hindsight.pipeline.runtime import Runtime
-from hindsight.statistics import STATISTICS, Statistics
+from hindsight.statistics import QualityStatistics, Statistics, layout_of
 from hindsight.statistics.base import Array
+from hindsight.statistics.inputs import InputLayout, InputStatistics
 from hindsight.windows import DayRange, Pair, as_of, days_of, due, midnight
 
 
@@ -31,14 +35,19 @@ def compute_snapshots(spec: MonitorSpec, days: DayRange, runtime: Runtime) -> di
         present = present_pairs(connection, runtime.store, spec)
         pairs = set(due(days, spec.horizons)) | (set(present) - snapped(connection, spec, runtime))
         ends = {span: touched(pairs, present, span) for span in spec.spans}
-        longest = spec.spans[-1]  # a window that a shorter span touches, the longest one touches too
-        for horizon, last_days in ends[longest].items():
+        longest = spec.spans[-1].count
+        for horizon in spec.horizons:
+            last_days = sorted({end for found in ends.values() for end in found.get(horizon, ())})
             for needed, part in stretches(last_days, longest):
                 known = history(spec, needed, horizon, connection, runtime)
+                oddities = oddities_of(spec, needed, horizon, connection, runtime)
                 for span in spec.spans:
                     mine = [end for end in ends[span].get(horizon, ()) if part[0] <= end <= part[-1]]
                     frames = [frame(spec, span, horizon, end, needed, present) for end in mine]
-                    rows = list(windows_of(spec, span, horizon, frames, known))
+                    rows: list[Snapshot] = []
+                    for same in by_length(frames):
+                        rows += windows_of(spec, span, horizon, same, known)
+                        rows += rows_of_log(spec, span, horizon, same, oddities)
                     partitions = [(span, each.start, horizon) for each in frames]
                     runtime.store.replace_snapshots(connection, spec.monitor, partitions, rows)
                     count += len(rows)
@@ -59,6 +68,8 @@ class History:
     groups: Mapping[tuple[str, str], Statistics]
     lived: Mapping[tuple[str, str], np.ndarray[Any, np.dtype[np.bool_]]]
     """Whether the group has rows on each day."""
+    inputs: Mapping[tuple[str, str], InputStatistics]
+    """What came in, if the monitor asks for it at this horizon."""
 
 
 def history(
@@ -77,31 +88,41 @@ def history(
     )
     for row in found:
         rows.setdefault((row.version, row.segment), {})[local_day(spec, row.window_start)] = row
-    kind, unit = STATISTICS[spec.task], spec.ground_truth.unit
-    groups, lived = {}, {}
+    layout = layout_of(spec)
+    of_inputs: InputLayout | None = None
+    if metrics_at(spec, horizon, Part.INPUTS):
+        of_inputs = InputLayout(spec, cuts_of(spec, connection, runtime.store))
+    groups, lived, inputs = {}, {}, {}
     for key, by_day in sorted(rows.items()):
         payloads = [json.loads(by_day[day].payload) if day in by_day else None for day in days]
-        groups[key] = kind.parse(payloads, unit)
+        groups[key] = layout.parse(payloads)
         lived[key] = np.array([day in by_day for day in days])
-    return History(days, groups, lived)
+        if of_inputs is not None:
+            inputs[key] = of_inputs.parse(payloads, features=key[1] == ALL)
+    return History(days, groups, lived, inputs)
 
 
-def stretches(ends: Sequence[date], span: Span) -> Iterator[tuple[DayRange, list[date]]]:
+def by_length(frames: Sequence[Frame]) -> list[list[Frame]]:
+    """Frames of as many days each: months differ."""
+    return [[each for each in frames if each.length == n] for n in sorted({each.length for each in frames})]
+
+
+def stretches(ends: Sequence[date], longest: int) -> Iterator[tuple[DayRange, list[date]]]:
     """Ascending last days, cut where no window reaches into the next part; each with the days it needs."""
     part: list[date] = []
     for end in ends:
-        if part and (end - part[-1]).days > span.count:
-            yield DayRange(days_of(part[0], span).start, part[-1]), part
+        if part and (end - part[-1]).days > longest:
+            yield DayRange(days_of(part[0], Span(longest)).start, part[-1]), part
             part = []
         part.append(end)
     if part:
-        yield DayRange(days_of(part[0], span).start, part[-1]), part
+        yield DayRange(days_of(part[0], Span(longest)).start, part[-1]), part
 
 
-def metrics_at(spec: MonitorSpec, horizon: Horizon) -> list[Metric]:
-    """The monitor's metrics that are kept at this horizon: those without labels at 0, the others later."""
-    named = dict.fromkeys((*ALWAYS, *spec.metrics))
-    return [METRICS[name] for name in named if METRICS[name].labelled == (horizon > NO_LABELS)]
+def metrics_at(spec: MonitorSpec, horizon: Horizon, part: Part = Part.OUTCOMES) -> list[Metric]:
+    """A part's metrics that are kept at this horizon: those without labels at 0, the others later."""
+    found = [find(name) for name in dict.fromkeys((*ALWAYS, *spec.metrics))]
+    return [metric for metric in found if metric.part is part and metric.labelled == (horizon > NO_LABELS)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +133,7 @@ class Frame:
     end: datetime
     as_of: datetime
     at: int
+    length: int
     missing: tuple[date, ...]
 
 
@@ -125,6 +147,7 @@ def frame(
         end=midnight(end + timedelta(days=1), zone(spec)),
         as_of=as_of(end, horizon, zone(spec)),
         at=(days.start - known.start).days,
+        length=len(days),
         missing=tuple(day for day in days if Pair(horizon, day) not in present),
     )
 
@@ -138,13 +161,17 @@ class Column:
     error: list[float | None]
     rows: list[float]
     bound: list[float | None]
+    why: list[str]
+    """Why there is no value, by window; empty if all have one."""
 
     @classmethod
-    def of(cls, metric: Metric, statistics: Statistics, span: Span) -> Self:
-        found = estimate(metric, metric.terms(statistics), span.count)
+    def of(cls, metric: Metric, statistics: Statistics, length: int) -> Self:
+        found = measured(metric, statistics, length)
         nothing: list[float | None] = [None] * len(found.value)
         bound = nothing if found.bound is None else finite(found.bound)
-        return cls(metric, finite(found.value), finite(found.standard_error), found.rows.tolist(), bound)
+        value = finite(found.value)
+        why = metric.why(found.total) if None in value else []
+        return cls(metric, value, finite(found.standard_error), found.rows.tolist(), bound, why)
 
 
 def windows_of(
@@ -154,12 +181,18 @@ def windows_of(
     alive: set[int] = set()
     for key, statistics in known.groups.items():
         lived = known.lived[key]
-        chosen = [i for i, each in enumerate(frames) if lived[each.at : each.at + span.count].any()]
+        chosen = [i for i, each in enumerate(frames) if lived[each.at : each.at + each.length].any()]
         alive.update(chosen)
-        yield from rows_of(spec, span, horizon, key, [(frames[i], frames[i].at) for i in chosen], statistics)
+        mine = [(frames[i], frames[i].at) for i in chosen]
+        yield from rows_of(spec, span, horizon, key, mine, statistics)
+        if key in known.inputs:
+            yield from rows_of_inputs(spec, span, horizon, key, mine, known.inputs[key])
     dead = [(each, 0) for i, each in enumerate(frames) if i not in alive]
-    nobody = STATISTICS[spec.task].zeros(span.count)
-    yield from rows_of(spec, span, horizon, (UNVERSIONED, ALL), dead, nobody)
+    days = max((each.length for each, _ in dead), default=1)
+    nobody = UNVERSIONED, ALL
+    yield from rows_of(spec, span, horizon, nobody, dead, layout_of(spec).zeros(days))
+    if metrics_at(spec, horizon, Part.INPUTS):
+        yield from rows_of_inputs(spec, span, horizon, nobody, dead, InputLayout(spec, {}).zeros(days))
 
 
 def rows_of(
@@ -171,12 +204,59 @@ def rows_of(
     statistics: Statistics,
 ) -> Iterator[Snapshot]:
     """One group's snapshots: of each metric that is kept at this horizon, in each window."""
-    coverage = Column.of(METRICS["coverage"], statistics, span)
-    columns = [Column.of(metric, statistics, span) for metric in metrics_at(spec, horizon)]
+    if not frames:
+        return
+    length = frames[0][0].length
+    coverage = Column.of(find("coverage"), statistics, length)
+    columns = [Column.of(metric, statistics, length) for metric in metrics_at(spec, horizon)]
     for each, at in frames:
         predictions, share = coverage.rows[at], coverage.value[at]
         for column in columns:
             yield snapshot(spec, span, horizon, key, each, at, column, predictions, share)
+
+
+def rows_of_inputs(
+    spec: MonitorSpec,
+    span: Span,
+    horizon: Horizon,
+    key: tuple[str, str],
+    frames: Sequence[tuple[Frame, int]],
+    statistics: InputStatistics,
+) -> Iterator[Snapshot]:
+    """One group's snapshots of what came in; those of a feature are kept for all segments together."""
+    if not frames:
+        return
+    length = frames[0][0].length
+    calls = Column.of(find("volume"), statistics, length)
+    for metric in metrics_at(spec, horizon, Part.INPUTS):
+        if key[1] == ALL or metric.argument is not Argument.FEATURE:
+            column = Column.of(metric, statistics, length)
+            for each, at in frames:
+                yield snapshot(spec, span, horizon, key, each, at, column, calls.rows[at], None)
+
+
+def oddities_of(
+    spec: MonitorSpec, days: DayRange, horizon: Horizon, connection: sa.Connection, runtime: Runtime
+) -> QualityStatistics:
+    """What was odd about the logs of these days; of none where the monitor does not ask."""
+    if not metrics_at(spec, horizon, Part.QUALITY):
+        return QualityStatistics.of([])
+    return quality_of(spec, days, horizon, connection, runtime)
+
+
+def rows_of_log(
+    spec: MonitorSpec, span: Span, horizon: Horizon, frames: Sequence[Frame], known: QualityStatistics
+) -> Iterator[Snapshot]:
+    """Snapshots of the logs as a whole: of nobody's version and all rows."""
+    asked = metrics_at(spec, horizon, Part.QUALITY)
+    if not asked or not frames:
+        return
+    length = frames[0].length
+    coverage = Column.of(find("coverage"), known, length)
+    for column in [Column.of(metric, known, length) for metric in asked]:
+        for each in frames:
+            predictions, share = coverage.rows[each.at], coverage.value[each.at]
+            yield snapshot(spec, span, horizon, (UNVERSIONED, ALL), each, each.at, column, predictions, share)
 
 
 def snapshot(
@@ -194,22 +274,25 @@ def snapshot(
     metric, asked = column.metric, spec.maturity.min_coverage
     value, error = column.value[at], column.error[at]
     status, reason, maturity = Status.OK, None, Maturity.MATURE
-    if metric.labelled and (share is None or share < asked):
+    of_log = metric.part is Part.QUALITY  # it says what is wrong with the truth, so it does not wait for it
+    if metric.labelled and not of_log and (share is None or share < asked):
         maturity = Maturity.PROVISIONAL
         if share is not None:
             reason = f"{share:.0%} of the predictions have a label, {asked:.0%} are asked for"
     if frame.missing:
         status, maturity, value, error = Status.UNDEFINED, Maturity.PENDING, None, None
         first = frame.missing[0]
-        reason = (
-            f"{len(frame.missing)} of {span.count} days were not computed at {horizon}, the first is {first}"
-        )
+        which = f"{len(frame.missing)} of {frame.length} days were not computed at {horizon}"
+        reason = f"{which}, the first is {first}"
+    elif of_log:
+        if value is None:
+            status, reason, error = Status.EMPTY, column.why[at], None
     elif predictions == 0:
         status, reason = Status.EMPTY, "there is no prediction in the window"
         if metric.name != "volume":  # nothing is a volume, too
             value = error = None
     elif value is None:
-        status, reason, error = Status.UNDEFINED, metric.undefined, None
+        status, reason, error = Status.UNDEFINED, column.why[at], None
     return Snapshot(
         monitor=spec.monitor,
         version=key[0],

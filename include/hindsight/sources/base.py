@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import numpy.typing as npt
 import sqlalchemy as sa
 
 from hindsight.domain.spec import Location
+from hindsight.sources.engines import Engine
 
 
 class Kind(StrEnum):
@@ -32,8 +34,8 @@ class Source(ABC):
     join runs where they lie.
     """
 
-    text_collation: str | None = None
-    """Collation that orders text by code point, where the engine's default may not."""
+    engine: Engine
+    """What is particular about the SQL it takes."""
 
     @abstractmethod
     def __init__(self, location: Location, database_url: Callable[[str], sa.URL], root: Path) -> None:
@@ -52,8 +54,17 @@ class Source(ABC):
         """Let go of connections."""
 
     @abstractmethod
-    def relation(self, location: Location, name: str) -> tuple[sa.FromClause, Mapping[str, Kind]]:
-        """The rows of a location under an alias, and the kind of each column; SourceError if absent."""
+    def relation(
+        self, location: Location, name: str, texts: Collection[str] = ()
+    ) -> tuple[sa.FromClause, Mapping[str, Kind]]:
+        """The rows of a location under an alias, and the kind of each column; SourceError if absent.
+
+        `texts` are columns to be read as text where the place itself has no types.
+        """
+
+    @abstractmethod
+    def columns(self, statement: sa.Select[Any]) -> dict[str, npt.NDArray[Any]]:
+        """Run a statement and return its columns as arrays: integers as int64, text as objects."""
 
     @abstractmethod
     def fetch(self, statement: sa.Select[Any]) -> list[tuple[Any, ...]]:

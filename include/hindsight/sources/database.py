@@ -2,81 +2,96 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+import numpy as np
+import numpy.typing as npt
 import sqlalchemy as sa
 
 from hindsight.domain.spec import Location
 from hindsight.errors import SourceError
 from hindsight.sources.base import Kind, Source
+from hindsight.sources.warehouses import warehouse_of
 
 
 class DatabaseSource(Source):
     """A table, or a query, behind a connection id.
 
-    Each statement runs in a read-only transaction with UTC as its zone, so that a `query` in a YAML file
-    cannot write.  PostgreSQL, for now: others are refused with a sentence.
+    Which databases there are, and how each is kept from writing, is in `hindsight.sources.warehouses`.
     """
-
-    text_collation = "C"
 
     def __init__(self, location: Location, database_url: Callable[[str], sa.URL], root: Path) -> None:
         assert location.connection is not None
         self._name = location.connection
         url = database_url(location.connection)
-        if url.get_backend_name() != "postgresql":
+        self._warehouse = warehouse_of(url, self._name)
+        self.engine = self._warehouse.engine
+        try:
+            self._engine = self._warehouse.open(url)
+        except (ImportError, sa.exc.NoSuchModuleError) as error:
             raise SourceError(
-                f"Connection {self._name!r} is of type {url.get_backend_name()!r}: logs "
-                "are read from PostgreSQL, or from `files`."
-            )
-        engine = sa.create_engine(url, pool_pre_ping=True, hide_parameters=True)
-        self._engine = engine.execution_options(postgresql_readonly=True)
+                f"Connection {self._name!r} is of type {url.get_backend_name()!r}, whose package is not "
+                f"installed: install {self._warehouse.package} ({first_line(error)})."
+            ) from error
 
     def close(self) -> None:
         self._engine.dispose()
 
-    def relation(self, location: Location, name: str) -> tuple[sa.FromClause, Mapping[str, Kind]]:
+    def relation(
+        self, location: Location, name: str, texts: Collection[str] = ()
+    ) -> tuple[sa.FromClause, Mapping[str, Kind]]:
+        rows: sa.FromClause
         if location.query is not None:
+            if not self._warehouse.read_only and leaves_its_brackets(location.query):
+                raise SourceError(
+                    f"The query on connection {self._name!r} is more than one SELECT: it holds a semicolon "
+                    "or a closing bracket too many, and this database cannot be opened for reading only."
+                )
             query = as_written(location.query)
             kinds = self._kinds(query.columns().subquery(name), location)
-            return query.columns(*map(column_of, kinds)).subquery(name), kinds
-        schema, _, table = (location.table or "").rpartition(".")
-        kinds = self._kinds(sa.table(table, schema=schema or None), location)
-        return sa.table(table, *map(column_of, kinds), schema=schema or None).alias(name), kinds
+            rows = query.columns(*map(column_of, kinds)).subquery(name)
+        else:
+            schema, _, table = (location.table or "").rpartition(".")
+            kinds = self._kinds(sa.table(table, schema=schema or None), location)
+            rows = sa.table(table, *map(column_of, kinds), schema=schema or None).alias(name)
+        return self._warehouse.shaped(rows, kinds, location, name)
 
     def _kinds(self, rows: sa.FromClause, location: Location) -> Mapping[str, Kind]:
-        statement = sa.select(sa.text("*")).select_from(rows).limit(0)
-        try:
-            with self._engine.connect() as connection:
-                cursor = connection.execute(statement).cursor
-                assert cursor is not None
-                return {name: self._kind(code) for name, code, *_ in cursor.description or ()}
-        except sa.exc.DBAPIError as error:
-            what = "The query" if location.query is not None else f"Table {location.table!r}"
-            raise SourceError(f"{what} on connection {self._name!r} cannot be read: {said(error)}") from error
+        what = "The query" if location.query is not None else f"Table {location.table!r}"
+        with self._asked(f"{what} on connection {self._name!r} cannot be read") as connection:
+            return self._warehouse.kinds(connection, rows, location)
 
-    def _kind(self, code: object) -> Kind:
-        return POSTGRES_KINDS.get(code, Kind.OTHER) if isinstance(code, int) else Kind.OTHER
+    def columns(self, statement: sa.Select[Any]) -> dict[str, npt.NDArray[Any]]:
+        rows = self.fetch(statement)
+        names = [column.name for column in statement.selected_columns]
+        columns = zip(*rows, strict=True) if rows else [()] * len(names)
+        return {name: array(values) for name, values in zip(names, columns, strict=True)}
 
     def fetch(self, statement: sa.Select[Any]) -> list[tuple[Any, ...]]:
+        value = self._warehouse.value
+        with self._asked(f"The query on connection {self._name!r} failed") as connection:
+            self._warehouse.before(connection)
+            return [tuple(map(value, row)) for row in connection.execute(statement)]
+
+    @contextmanager
+    def _asked(self, failed: str) -> Iterator[sa.Connection]:
+        """A connection, with what the database says in the words of the monitor."""
+        faults: tuple[type[Exception], ...] = (sa.exc.DBAPIError, *self._warehouse.faults())
         try:
             with self._engine.connect() as connection:
-                connection.exec_driver_sql("SET LOCAL TIME ZONE 'UTC'")
-                return [tuple(row) for row in connection.execute(statement)]
-        except sa.exc.DBAPIError as error:
-            raise SourceError(f"The query on connection {self._name!r} failed: {said(error)}") from error
+                yield connection
+        except faults as error:
+            raise SourceError(f"{failed}: {self._warehouse.said(error)}") from error
 
 
-POSTGRES_KINDS: Mapping[int, Kind] = {
-    16: Kind.BOOLEAN,
-    **dict.fromkeys((20, 21, 23, 700, 701, 1700), Kind.NUMBER),
-    **dict.fromkeys((25, 1042, 1043, 2950), Kind.TEXT),
-    1114: Kind.WALL_CLOCK,
-    1184: Kind.INSTANT,
-}
-"""PostgreSQL's type numbers (pg_type.oid), as its drivers report them."""
+def array(values: Sequence[Any]) -> npt.NDArray[Any]:
+    """A column of the answer: integers as such, everything else as objects."""
+    whole = all(isinstance(value, int) for value in values)
+    return np.array(values, dtype=np.int64 if whole else object)
 
 
 def column_of(name: str) -> sa.ColumnClause[Any]:
@@ -89,6 +104,28 @@ def as_written(query: str) -> sa.TextClause:
     return sa.text(query.strip().rstrip(";").replace(":", r"\:") + "\n")
 
 
-def said(error: sa.exc.DBAPIError) -> str:
-    """The database's own first line, without the statement and its parameters."""
-    return str(error.orig).strip().splitlines()[0] if error.orig else type(error).__name__
+QUOTED: Final = re.compile(
+    r"""'(?:[^'\\]|\\.|'')*' | "(?:[^"\\]|\\.|"")*" | `[^`]*` | --[^\n]* | /\*.*?\*/""",
+    re.DOTALL | re.VERBOSE,
+)
+
+
+def leaves_its_brackets(query: str) -> bool:
+    """Whether a query, put in brackets, would end before its end.
+
+    >>> leaves_its_brackets("select ';)' as x from t -- all; of it)")
+    False
+    >>> leaves_its_brackets("select 1) as x; delete from t; select * from (select 1")
+    True
+    """
+    depth = 0
+    for sign in QUOTED.sub(" ", query.strip().rstrip(";")):
+        depth += {"(": 1, ")": -1}.get(sign, 0)
+        if depth < 0 or sign == ";":
+            return True
+    return False
+
+
+def first_line(error: BaseException) -> str:
+    """What an error says, in one line."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

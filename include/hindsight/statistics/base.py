@@ -1,4 +1,10 @@
-"""The contract of statistics: batches of additive numbers, and a canonical text to keep them in."""
+"""The contract of statistics: batches of additive numbers, and a canonical text to keep them in.
+
+What a window leaves behind are cells.  A cell is a pair (said, actual) of small integers: what the model
+said (for a binary model its decision and score bin) and what turned out true (0 while that is unknown).
+It holds how many rows there are and exact sums of a few terms.  Each kind says what its codes and terms
+mean; counting, ageing, writing and adding are the same for all.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +12,49 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar, Self
+from itertools import chain
+from typing import Any, ClassVar, Final, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from hindsight.statistics.lines import Events
-
 Array = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+ONE: Final = 1e9
+"""Fixed point: terms are held in billionths."""
+
+LIMB: Final = 1 << 30
+"""Wide terms are summed in two parts, `high * LIMB + low`, so that 64-bit integers suffice everywhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """Something that is summed over rows, in billionths.
+
+    A `labelled` one counts for rows with a label only, times the label's weight if there are weights.
+    A `wide` one may exceed what a 64-bit sum holds.  `power` says how it scales with the target's unit.
+    """
+
+    name: str
+    labelled: bool = False
+    wide: bool = False
+    power: int = 0
+
+
+WEIGHTS: Final = (Term("weight", labelled=True), Term("weight2", labelled=True))
+"""Summed besides a kind's own terms where labels have weights; the second is the weight's square."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """The cells of a batch of payloads, one entry per cell; `terms` in the target's unit."""
+
+    window: Ints
+    said: Ints
+    actual: Ints
+    count: Array
+    terms: Mapping[str, Array]
 
 
 @dataclass(frozen=True)
@@ -22,41 +63,27 @@ class Statistics(ABC):
 
     Numbers are counts and sums of disjoint rows, so they add, and the empty one is zero: a month is the
     sum of its days and ALL the sum of a segment column's values.  Counts are exact in a float up to 2^53.
+    `rows` has shape [batch, (predictions, labelled, sum of weights, sum of squared weights)]; without
+    weights each label weighs 1.
     """
 
-    TERMS: ClassVar[tuple[str, ...]]
-    """What the statement sums for this kind, in its order."""
-
-    @classmethod
-    @abstractmethod
-    def zeros(cls, batch: int) -> Self:
-        """So many windows without a row."""
+    rows: Array
 
     @property
-    @abstractmethod
     def predictions(self) -> Array:
         """Usable predictions per window, shape [batch]."""
+        return self.rows[:, 0]
 
     @property
-    @abstractmethod
     def labelled(self) -> Array:
         """Predictions with a label per window, shape [batch]."""
-
-    @classmethod
-    @abstractmethod
-    def payloads(cls, events: Events, groups: int, buckets: int) -> list[list[dict[str, Any]]]:
-        """For each horizon the exact statistics of each group, as plain integers; `{}` without a row."""
-
-    @classmethod
-    @abstractmethod
-    def parse(cls, payloads: Sequence[Mapping[str, Any] | None], unit: float = 1.0) -> Self:
-        """A batch from what `payloads` made; None is a window without rows, `unit` undoes the statement's."""
+        return self.rows[:, 1]
 
     def __add__(self, other: Self) -> Self:
         return type(self)(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
 
     def __len__(self) -> int:
-        return len(self.predictions)
+        return len(self.rows)
 
     def __getitem__(self, which: slice | npt.NDArray[Any]) -> Self:
         return type(self)(*(getattr(self, f.name)[which] for f in fields(self)))
@@ -67,6 +94,67 @@ class Statistics(ABC):
         for i in range(1, len(self)):
             total = total + self[i : i + 1]
         return total
+
+
+class Layout(ABC):
+    """How a monitor's statistics are coded: a small value made from its specification.
+
+    `said` and `actuals` are how many codes there are; `actuals` includes 0, the unknown.
+    """
+
+    kind: ClassVar[type[Statistics]]
+    said: int
+    rows_said: int
+    """Codes below it are what rows of the log said; those above count other things of the same rows."""
+    actuals: int
+    terms: tuple[Term, ...]
+    weighted: bool = False
+    unit: float = 1.0
+
+    @property
+    def summed(self) -> tuple[Term, ...]:
+        """Everything the statement sums, in its order."""
+        return (*self.terms, *WEIGHTS) if self.weighted else self.terms
+
+    @abstractmethod
+    def zeros(self, batch: int) -> Statistics:
+        """So many windows without a row."""
+
+    @abstractmethod
+    def of_cells(self, cells: Cells, batch: int) -> Statistics:
+        """The statistics of a batch of windows from their cells."""
+
+    def parse(self, payloads: Sequence[Mapping[str, Any] | None]) -> Statistics:
+        """A batch from stored payloads; None is a window without rows."""
+        there = [(i, payload) for i, payload in enumerate(payloads) if payload and payload["cell"]]
+        if not there:
+            return self.zeros(len(payloads))
+        window = np.repeat([i for i, _ in there], [len(payload["cell"]) for _, payload in there])
+
+        def column(name: str) -> npt.NDArray[Any]:
+            return np.fromiter(chain.from_iterable(p[name] for _, p in there), dtype=np.float64)
+
+        said, actual = np.divmod(column("cell").astype(np.int64), self.actuals)
+        terms = {t.name: column(t.name) / ONE * self.unit**t.power for t in self.summed}
+        return self.of_cells(Cells(window, said, actual, column("n"), terms), len(payloads))
+
+    def counted(self, cells: Cells, batch: int, of_rows: npt.NDArray[np.bool_] | None = None) -> Array:
+        """`Statistics.rows` of the cells; `of_rows` tells cells of rows from other ones."""
+        labelled = cells.actual > 0
+        chosen = np.ones_like(labelled) if of_rows is None else of_rows
+        columns = [
+            np.where(chosen, cells.count, 0.0),
+            np.where(chosen & labelled, cells.count, 0.0),
+            np.where(chosen & labelled, cells.terms.get("weight", cells.count), 0.0),
+            np.where(chosen & labelled, cells.terms.get("weight2", cells.count), 0.0),
+        ]
+        return np.stack([np.bincount(cells.window, column, batch) for column in columns], axis=1)
+
+    def weight(self, cells: Cells) -> Array:
+        """What each cell counts in a metric: its rows, or for labelled ones the sum of their weights."""
+        if not self.weighted:
+            return cells.count
+        return np.where(cells.actual > 0, cells.terms["weight"], cells.count)
 
 
 def canonical(payload: Mapping[str, Any]) -> str:

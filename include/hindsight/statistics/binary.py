@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, Final, Self
 
 import numpy as np
 
 from hindsight.domain.bins import BINS
-from hindsight.statistics.base import Array, Statistics
-from hindsight.statistics.lines import NONE, Events, Ints, Tally
+from hindsight.domain.spec import MonitorSpec
+from hindsight.statistics.base import Array, Cells, Layout, Statistics, Term
 
-ONE = 1e9
+PLAIN: Final = (Term("score"), Term("score2"), Term("loss", labelled=True))
+WEIGHTED: Final = (*PLAIN, Term("weighted", labelled=True), Term("weighted2", labelled=True))
+"""With weights the scores of labelled rows are summed twice: as they are, and times the weight."""
+
+
+CLUSTERS: Final = "clusters"
+"""Where a payload holds the sums over clusters."""
+
+CLUSTER_SUMS: Final = 11
 
 
 @dataclass(frozen=True)
@@ -20,32 +28,37 @@ class BinaryStatistics(Statistics):
     """What a window of a binary model leaves behind.
 
     `counts` and `scores` (sum of scores) have shape [batch, predicted 0/1, outcome none/0/1, bin];
-    `moments` has shape [batch, predicted, outcome, moment] with the sums of score², and for labelled
-    rows squared error, its square, log loss and its square.
-
-    >>> (BinaryStatistics.zeros(2) + BinaryStatistics.zeros(2)).predictions
-    array([0., 0.])
+    `moments` has shape [batch, predicted, outcome, 2] with the sums of score² and of log loss; where labels
+    have weights, all three hold weighted sums for labelled rows.  `said` and `spread` are over all rows and
+    never weighted: rows by decision and score bin, [batch, predicted, bin], and sums of score and score²,
+    [batch, 2].  `clusters`, of shape [batch, 11], are the sums over clusters of products of the confusion
+    matrix's cells, upper triangle row by row, and the number of clusters; 0 where rows have none.
     """
 
     counts: Array
     scores: Array
     moments: Array
-
-    TERMS: ClassVar[tuple[str, ...]] = ("score", "score2", "error2", "error4", "loss", "loss2")
+    said: Array
+    spread: Array
+    clusters: Array
 
     @classmethod
     def zeros(cls, batch: int) -> Self:
-        return cls(np.zeros((batch, 2, 3, BINS)), np.zeros((batch, 2, 3, BINS)), np.zeros((batch, 2, 3, 5)))
+        """So many windows without a row.
 
-    @property
-    def predictions(self) -> Array:
-        rows: Array = self.counts.sum(axis=(1, 2, 3))
-        return rows
-
-    @property
-    def labelled(self) -> Array:
-        rows: Array = self.counts[:, :, 1:].sum(axis=(1, 2, 3))
-        return rows
+        >>> (BinaryStatistics.zeros(2) + BinaryStatistics.zeros(2)).predictions
+        array([0., 0.])
+        """
+        cells = (batch, 2, 3, BINS)
+        return cls(
+            np.zeros((batch, 4)),
+            np.zeros(cells),
+            np.zeros(cells),
+            np.zeros((batch, 2, 3, 2)),
+            np.zeros((batch, 2, BINS)),
+            np.zeros((batch, 2)),
+            np.zeros((batch, CLUSTER_SUMS)),
+        )
 
     @property
     def confusion(self) -> Array:
@@ -58,55 +71,51 @@ class BinaryStatistics(Statistics):
         """Labelled rows by outcome and score bin: [batch, outcome 0/1, bin]."""
         return np.ascontiguousarray(self.counts[:, :, 1:].sum(axis=1))
 
-    @classmethod
-    def payloads(cls, events: Events, groups: int, buckets: int) -> list[list[dict[str, Any]]]:
-        table = (events.group * 2 + events.predicted) * 3 + events.actual + 1
-        cells, tables = Tally(table * BINS + events.bin, events), Tally(table, events)
-        made = []
-        for bucket in range(buckets):
-            payloads: list[dict[str, Any]] = [{} for _ in range(groups)]
-            counts, terms = cells.at(bucket)
-            there = (counts != 0) | (terms[0] != 0)
-            keys, cell = np.divmod(cells.keys[there], BINS)
-            for group, *entry in zip(
-                *split(keys), cell.tolist(), counts[there].tolist(), terms[0][there].tolist(), strict=True
-            ):
-                payloads[group].setdefault("cells", []).append(entry)
-            _, terms = tables.at(bucket)
-            group_of, predicted, actual = split(tables.keys)
-            for group, yes, outcome, *sums in zip(
-                group_of, predicted, actual, *terms[1:].tolist(), strict=True
-            ):
-                if outcome == NONE:  # the losses of labels that are not known yet stay unknown
-                    sums[1:] = [0] * (len(sums) - 1)
-                if any(sums):
-                    payloads[group].setdefault("moments", []).append([yes, outcome, *sums])
-            made.append(payloads)
+    @property
+    def score_of_bins(self) -> Array:
+        """Mean score of the labelled rows by outcome and bin, 0 where there are none: [batch, outcome,
+        bin].
+        """
+        rows, scores = self.histograms, self.scores[:, :, 1:].sum(axis=1)
+        means: Array = np.divide(scores, rows, out=np.zeros_like(rows), where=rows > 0)
+        return means
+
+
+class BinaryLayout(Layout):
+    """`said` is decision * bins + score bin, `actual` is 0 for none, 1 for no and 2 for yes."""
+
+    kind = BinaryStatistics
+    said = rows_said = 2 * BINS
+    actuals = 3
+
+    def __init__(self, spec: MonitorSpec) -> None:
+        self.weighted = spec.ground_truth.columns.weight is not None
+        self.terms = WEIGHTED if self.weighted else PLAIN
+
+    def zeros(self, batch: int) -> BinaryStatistics:
+        return BinaryStatistics.zeros(batch)
+
+    def of_cells(self, cells: Cells, batch: int) -> BinaryStatistics:
+        made = BinaryStatistics.zeros(batch)
+        predicted, cell = np.divmod(cells.said, BINS)
+        where = (cells.window, predicted, cells.actual, cell)
+        labelled = self.weighted & (cells.actual > 0)
+        scores, squares = cells.terms["score"], cells.terms["score2"]
+        np.add.at(made.said, (cells.window, predicted, cell), cells.count)
+        np.add.at(made.spread, cells.window, np.stack([scores, squares], axis=1))
+        if self.weighted:
+            scores = np.where(labelled, cells.terms["weighted"], scores)
+            squares = np.where(labelled, cells.terms["weighted2"], squares)
+        made.rows[:] = self.counted(cells, batch)
+        made.counts[where] = self.weight(cells)
+        made.scores[where] = scores
+        np.add.at(made.moments, where[:3], np.stack([squares, cells.terms["loss"]], axis=1))
         return made
 
-    @classmethod
-    def parse(
-        cls,
-        payloads: Sequence[Mapping[str, Any] | None],
-        unit: float = 1.0,  # noqa: ARG003 - a score has none
-    ) -> Self:
-        batch = cls.zeros(len(payloads))
-        cells = [
-            (i, *cell) for i, payload in enumerate(payloads) if payload for cell in payload.get("cells", ())
-        ]
-        if cells:
-            i, predicted, outcome, cell, count, score = np.array(cells, dtype=np.float64).T
-            where = (i.astype(int), predicted.astype(int), outcome.astype(int) + 1, cell.astype(int))
-            batch.counts[where] = count
-            batch.scores[where] = score / ONE
+    def parse(self, payloads: Sequence[Mapping[str, Any] | None]) -> BinaryStatistics:
+        made = super().parse(payloads)
+        assert isinstance(made, BinaryStatistics)
         for i, payload in enumerate(payloads):
-            for predicted, outcome, *sums in payload.get("moments", ()) if payload else ():
-                batch.moments[i, predicted, outcome + 1] = np.array(sums, dtype=np.float64) / ONE
-        return batch
-
-
-def split(table: Ints) -> tuple[list[int], list[int], list[int]]:
-    """A table's key as group, predicted and outcome."""
-    rest, outcome = np.divmod(table, 3)
-    group, predicted = np.divmod(rest, 2)
-    return group.tolist(), predicted.tolist(), (outcome - 1).tolist()
+            if payload and CLUSTERS in payload:
+                made.clusters[i] = payload[CLUSTERS]
+        return made

@@ -1,34 +1,84 @@
 """From the statement's lines to events: what each fact adds, and from which horizon on.
 
-A line counts rows that share a prediction's cell and a label's history.  A row is there from the horizon
-at which its prediction was known; its label moves it from "no label" to the actual's cell, and a label
-that was superseded leaves that cell again, for its successor's or, under `on_conflict: error`, for none.
-The statistics at a horizon are the sum of the events at it or before: one pass serves every age.
+A line counts rows that share a cell and a history.  A row is there from the horizon at which its
+prediction was known; its label moves it from "no label" to the actual's cell, and a label that was superseded
+leaves that cell again, for its successor's or, under `on_conflict: error`, for none.  The statistics at a
+horizon are the sum of the events at it or before: one pass serves every age.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
-from typing import Any, Final
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Final, Self
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
+from hindsight.domain.spec import MonitorSpec
 from hindsight.domain.values import ALL, OnConflict
+from hindsight.errors import SourceError
+from hindsight.statistics.base import LIMB, Ints, Layout
+from hindsight.windows import Calendar
 
-NONE: Final = -1
-"""`actual` of a row without a label."""
+REASONS: Final = (
+    "",
+    "null_id",
+    "invalid_score",
+    "invalid_prediction",
+    "duplicate",
+    "unknown_class",
+    "invalid_interval",
+    "invalid_position",
+    "null_query",
+)
+"""Why a row is set aside, by its code; 0 is a row that counts."""
 
-EARLY, CONTRADICTING = "label_before_prediction", "contradicting_label"
+EARLY, CONTRADICTING, LATE = "label_before_prediction", "contradicting_label", "late_logged"
 REMARKS: Final = {1: (EARLY,), 2: (CONTRADICTING,), 3: (EARLY, CONTRADICTING)}
 
-Ints = npt.NDArray[np.int64]
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """How a line's integer key is packed: fields from the most significant to the least, with their sizes."""
+
+    fields: tuple[tuple[str, int], ...]
+
+    @classmethod
+    def of(cls, spec: MonitorSpec, layout: Layout, calendar: Calendar) -> Self:
+        """The key of a monitor's statement over these days; what cannot vary takes no room."""
+        horizons = len(calendar.horizons)
+        again = not spec.ground_truth.unique
+        return cls(
+            (
+                ("position", len(calendar.midnights)),
+                ("reason", len(REASONS)),
+                ("said", layout.said),
+                ("actual", layout.actuals),
+                ("known", horizons + 1 if spec.predictions.columns.logged else 1),
+                ("learnt", horizons + 2),
+                ("superseded", horizons + 2 if again else 1),
+                ("first", 2),
+                ("remark", 4 if again else 2),
+            )
+        )
+
+    def unpack(self, keys: Ints) -> dict[str, Ints]:
+        """The fields of packed keys."""
+        found = {}
+        for name, size in reversed(self.fields[1:]):
+            if size > 1:
+                keys, found[name] = np.divmod(keys, size)
+            else:  # a row has one history then, and it is its first
+                found[name] = np.full_like(keys, name == "first")
+        return found | {self.fields[0][0]: keys}
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Whose statistics these are: the window's position among those asked for, version and segment."""
+    """Whose statistics these are: the position of the day, version and segment."""
 
     position: int
     version: str
@@ -36,152 +86,197 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
-class Events:
-    """What is added to cells, an entry per event; `terms` has shape [terms, events] of exact integers."""
-
-    group: Ints
-    predicted: Ints
-    actual: Ints
-    bin: Ints
-    bucket: Ints
-    count: Ints
-    terms: npt.NDArray[Any]
-
-    def take(self, which: npt.NDArray[Any]) -> Events:
-        """Some of the events."""
-        return Events(
-            self.group[which],
-            self.predicted[which],
-            self.actual[which],
-            self.bin[which],
-            self.bucket[which],
-            self.count[which],
-            self.terms[:, which],
-        )
-
-
-class Tally:
-    """Events sorted once by an integer key, to be summed at one horizon after the other."""
-
-    def __init__(self, key: Ints, events: Events) -> None:
-        order = np.argsort(key, kind="stable")
-        ordered = key[order]
-        self._starts = np.flatnonzero(np.diff(ordered, prepend=-1))
-        self._bucket, self._count, self._terms = (
-            events.bucket[order],
-            events.count[order],
-            events.terms[:, order],
-        )
-        self.keys: Ints = ordered[self._starts]
-
-    def at(self, bucket: int) -> tuple[Ints, npt.NDArray[Any]]:
-        """For each key the count [keys] and the sums of terms [terms, keys] of the events known by then."""
-        known = self._bucket <= bucket
-        if not len(self.keys):
-            return self._count, self._terms
-        counts = np.add.reduceat(np.where(known, self._count, 0), self._starts)
-        return counts, np.add.reduceat(np.where(known, self._terms, 0), self._starts, axis=1)
-
-
-@dataclass(frozen=True, slots=True)
 class Lines:
-    """The statement's answer, sorted into groups, events of usable rows, and counted remarks."""
+    """The statement's answer: a line per entry, the groups that lines belong to, and which line is in which.
 
+    `sums` has shape [parts, lines]; `member_of` and `line` are pairs (group, line): a line is in `ALL` and in
+    one group of its own segment.  `whole_of` holds for each group the `ALL` that it is a part of, -1 for
+    none: `ALL` is the sum of the first segment column's values.
+    """
+
+    fields: Mapping[str, Ints]
+    count: Ints
+    sums: npt.NDArray[np.int64]
     groups: tuple[Group, ...]
-    events: Events
-    remarks: tuple[tuple[int, int, str, int], ...]
-    """(group, bucket, reason, rows) of rows set aside or remarked on."""
+    member_of: Ints
+    line: Ints
+    whole_of: Ints
+
+    def predictions(self, layout: Layout) -> int:
+        """How many rows of the prediction log the lines count, as often as the join made them."""
+        whole = np.array([group.segment == ALL for group in self.groups], dtype=bool)
+        line = self.line[whole[self.member_of]] if len(whole) else self.line
+        of_rows = self.fields["said"][line] < layout.rows_said
+        return int(self.count[line][of_rows].sum())
+
+    def remarks(self) -> Iterator[tuple[int, int, str, int]]:
+        """(group, bucket, reason, rows) of rows set aside or remarked on."""
+        fields = self.fields
+        late = (fields["known"] > 0) & (fields["first"] == 1) & (fields["reason"] == 0)
+        odd = (fields["reason"] > 0) | (fields["remark"] > 0) | late
+        chosen = odd[self.line]
+        for group, line in zip(self.member_of[chosen].tolist(), self.line[chosen].tolist(), strict=True):
+            known, learnt, count = (
+                int(fields["known"][line]),
+                int(fields["learnt"][line]),
+                int(self.count[line]),
+            )
+            if fields["reason"][line]:
+                yield group, known, REASONS[fields["reason"][line]], count
+            for name in REMARKS.get(int(fields["remark"][line]), ()):
+                yield group, max(known, learnt - 1), name, count
+            if late[line]:
+                yield group, known, LATE, count
 
 
-def exact(column: Sequence[Any]) -> npt.NDArray[Any]:
-    """Integers as int64 where every partial sum fits, else as Python's own."""
-    whole = np.array([int(value) for value in column], dtype=object)
-    return whole.astype(np.int64) if float(np.abs(whole).sum()) < 2.0**62 else whole
+def read(columns: Mapping[str, npt.NDArray[Any]], layout: Layout, key: Key, segments: Sequence[str]) -> Lines:
+    """Parse the statement's columns; `segments` are the names of the segment columns.
 
+    A line of the first segment column, or of none, is in `ALL` too: ALL is the sum of that column's values.
+    """
+    fields = key.unpack(np.asarray(columns["key"], dtype=np.int64))
+    count = np.asarray(columns["count"], dtype=np.int64)
+    parts = sum(2 if term.wide else 1 for term in layout.summed)
+    sums = np.array([columns[f"sum_{i}"] for i in range(parts)], dtype=np.int64).reshape(parts, len(count))
+    if len(count) and float(np.abs(sums).sum(axis=1, dtype=np.float64).max(initial=0.0)) > 2.0**62:
+        raise SourceError(
+            "The sums of a term leave the range of 64-bit integers: compute fewer days at once."
+        )
+    versions, version_names = pd.factorize(columns["version"])
+    groups: list[Group] = []
+    member_of, lines = [], []
 
-def small(column: Sequence[Any]) -> Ints:
-    """Small integers, null as -1."""
-    return np.array([NONE if value is None else value for value in column], dtype=np.int64)
+    def gather(chosen: Ints, codes: Ints, names: Sequence[str]) -> None:
+        packed = (fields["position"][chosen] * len(version_names) + versions[chosen]) * len(names) + codes
+        found, inverse = np.unique(packed, return_inverse=True)
+        member_of.append(inverse + len(groups))
+        lines.append(chosen)
+        rest, segment = np.divmod(found, len(names))
+        position, version = np.divmod(rest, len(version_names))
+        groups.extend(
+            Group(p, str(version_names[v]), names[s])
+            for p, v, s in zip(position.tolist(), version.tolist(), segment.tolist(), strict=True)
+        )
 
-
-def read(
-    rows: Sequence[Sequence[Any]], segments: Sequence[str], terms: int, on_conflict: OnConflict
-) -> Lines:
-    """Parse the statement's rows; `segments` are the names of the segment columns."""
-    columns = list(zip(*rows, strict=True)) if rows else [()] * (14 + terms)
-    which, position = small(columns[0]), small(columns[2])
-    names: list[Group] = []
-    parts: list[tuple[Ints, Ints]] = []  # (group, line)
-
-    def group_by(chosen: Ints, segment: Sequence[str]) -> None:
-        keys = list(zip(position[chosen].tolist(), [columns[3][i] for i in chosen], segment, strict=True))
-        codes: dict[tuple[int, str, str], int] = {}
-        group = [codes.setdefault(key, len(names) + len(codes)) for key in keys]
-        names.extend(Group(*key) for key in codes)
-        parts.append((np.array(group, dtype=np.int64), chosen))
-
-    whole = np.flatnonzero(which == 0)  # ALL is the sum of the first segment column's values
-    group_by(whole, [ALL] * len(whole))
+    here = [pd.notna(columns[f"segment_{i}"]) for i in range(len(segments))]
+    whole = np.flatnonzero(here[0]) if segments else np.arange(len(count))
+    if len(whole):
+        gather(whole, np.zeros(len(whole), dtype=np.int64), [ALL])
+    first_value = first_end = len(groups)
     for i, name in enumerate(segments):
-        chosen = np.flatnonzero(which == i)
-        group_by(chosen, [f"{name}={columns[1][line]}" for line in chosen])
-
-    group = np.concatenate([part[0] for part in parts])
-    line = np.concatenate([part[1] for part in parts])
-    aside = np.array([reason is not None for reason in columns[4]], dtype=bool)
-    remark = small(columns[12])
-    remarks = [
-        (int(g), int(columns[8][i]), str(columns[4][i]), int(columns[13][i]))
-        for g, i in zip(group[aside[line]], line[aside[line]], strict=True)
-    ]
-    noted = (remark[line] > 0) & ~aside[line]
-    remarks += [
-        (int(g), max(int(columns[8][i]), int(columns[9][i])), reason, int(columns[13][i]))
-        for g, i in zip(group[noted], line[noted], strict=True)
-        for reason in REMARKS[int(remark[i])]
-    ]
-    usable = np.flatnonzero(~aside)
-    events = events_of([[column[i] for i in usable] for column in columns], terms, on_conflict)
-    position_of = np.full(len(aside), NONE)
-    position_of[usable] = np.arange(len(usable))
+        chosen = np.flatnonzero(here[i])
+        if len(chosen):
+            codes, values = pd.factorize(columns[f"segment_{i}"][chosen])
+            gather(chosen, codes.astype(np.int64), [f"{name}={value}" for value in values])
+        if i == 0:
+            first_end = len(groups)
+    alls = {(g.position, g.version): i for i, g in enumerate(groups[:first_value])}
+    whole_of = [-1] * len(groups)
+    for i, group in enumerate(groups[first_value:first_end], first_value):
+        whole_of[i] = alls[group.position, group.version]
+    nothing = [np.zeros(0, dtype=np.int64)]
     return Lines(
-        tuple(names), fan_out(events, group[~aside[line]], position_of[line[~aside[line]]]), tuple(remarks)
+        fields,
+        count,
+        sums,
+        tuple(groups),
+        np.concatenate(member_of or nothing),
+        np.concatenate(lines or nothing),
+        np.array(whole_of, dtype=np.int64),
     )
 
 
-def fan_out(events: Events, group: Ints, line: Ints) -> Events:
-    """The events of lines, once for each group that a line belongs to (`events.group` holds the line)."""
-    order = np.argsort(events.group, kind="stable")
-    counts = np.bincount(events.group, minlength=line.max(initial=-1) + 1)
-    starts = np.concatenate([[0], np.cumsum(counts)])[:-1]
-    repeats = counts[line]
-    offsets = np.arange(repeats.sum()) - np.repeat(np.cumsum(repeats) - repeats, repeats)
-    chosen = order[np.repeat(starts[line], repeats) + offsets]
-    taken = events.take(chosen)
-    return replace(taken, group=np.repeat(group, repeats))
-
-
-def events_of(columns: Sequence[Sequence[Any]], terms: int, on_conflict: OnConflict) -> Events:
-    """The events of usable lines; `group` holds the number of the line."""
-    actual, known, learnt, superseded = (small(columns[i]) for i in (6, 8, 9, 10))
-    first, count = small(columns[11]) == 1, small(columns[13])
-    sums = np.array([exact(columns[14 + i]) for i in range(terms)])
-    line = np.arange(len(count))
-    labelled, left = learnt != NONE, superseded != NONE
-    at_label, at_end = np.maximum(learnt, known), np.maximum(superseded, known)
-    every = Events(line, small(columns[5]), actual, small(columns[7]), known, count, sums)
-
-    def event(which: npt.NDArray[np.bool_], cell: Ints, bucket: Ints, sign: int) -> Events:
-        return replace(every, actual=cell, bucket=bucket, count=sign * count, terms=sign * sums).take(which)
-
-    none = np.full_like(actual, NONE)
-    parts = [
-        event(first, none, known, 1),
-        event(labelled, actual, at_label, 1),
-        event(labelled & first, none, at_label, -1),
-        event(labelled & left, actual, at_end, -1),
+def payloads(
+    lines: Lines, layout: Layout, horizons: int, on_conflict: OnConflict
+) -> list[list[dict[str, Any]]]:
+    """For each horizon the exact statistics of each group, as plain integers; `{}` without a row."""
+    fields, first = lines.fields, lines.fields["first"] == 1
+    usable = fields["reason"] == 0
+    known, learnt, left = fields["known"], fields["learnt"] - 1, fields["superseded"] - 1
+    labelled, ended = usable & (learnt >= 0), usable & (left >= 0) & (learnt >= 0)
+    at_label, at_end = np.maximum(learnt, known), np.maximum(left, known)
+    none = np.zeros_like(known)
+    # (which lines, their actual, from which horizon on, whether they come or go)
+    moves = [
+        (usable & first, none, known, 1),
+        (labelled, fields["actual"], at_label, 1),
+        (labelled & first, none, at_label, -1),
+        (ended, fields["actual"], at_end, -1),
     ]
     if on_conflict is OnConflict.ERROR:
-        parts.append(event(labelled & left & first, none, at_end, 1))
-    joined = {f.name: np.concatenate([getattr(p, f.name) for p in parts], axis=-1) for f in fields(Events)}
-    return Events(**joined)
+        moves.append((ended & first, none, at_end, 1))
+    cell = fields["said"] * layout.actuals
+    width = layout.said * layout.actuals
+    parts = [term.labelled for term in layout.summed for _ in range(2 if term.wide else 1)]
+    of_label = np.array(parts, dtype=np.bool_)
+    keys, buckets, counts, sums = [], [], [], []
+    # What has parts is added up from them.
+    fine = ~np.isin(lines.member_of, lines.whole_of)
+    member_of, lines_of = lines.member_of[fine], lines.line[fine]
+    for which, actual, at, sign in moves:
+        chosen = which[lines_of] & (at[lines_of] < horizons)
+        line = lines_of[chosen]
+        keys.append(member_of[chosen] * width + cell[line] + actual[line])
+        buckets.append(at[line])
+        counts.append(sign * lines.count[line])
+        part = sign * lines.sums[:, line]
+        if actual is none:  # what rests on a label is not known of a row without one
+            part[of_label] = 0
+        sums.append(part)
+    return tally(
+        np.concatenate(keys),
+        np.concatenate(buckets),
+        np.concatenate([np.concatenate(counts)[None], np.concatenate(sums, axis=1)]),
+        layout,
+        lines.whole_of,
+        horizons,
+    )
+
+
+def tally(
+    key: Ints, at: Ints, numbers: npt.NDArray[np.int64], layout: Layout, whole_of: Ints, horizons: int
+) -> list[list[dict[str, Any]]]:
+    """Payloads from events: at each horizon the sums, by key, of the numbers [1 + parts, events] known by
+    then.
+    """
+    width = layout.said * layout.actuals
+    codes, seen = pd.factorize(key)
+    whole = whole_of[seen // width]
+    parts = np.flatnonzero(whole >= 0)
+    whole_codes, wholes = pd.factorize(whole[parts] * width + seen[parts] % width)
+    cells = np.concatenate([seen, wholes])
+    order = np.argsort(cells)
+    group, cell = np.divmod(cells[order], width)
+    known = np.zeros((len(numbers), len(seen)), dtype=np.int64)
+    made: list[list[dict[str, Any]]] = []
+    for horizon in range(horizons):
+        now = np.flatnonzero(at == horizon)
+        added = np.zeros((len(numbers), len(wholes)), dtype=np.int64)
+        for total, sums, values in zip(known, added, numbers, strict=True):
+            np.add.at(total, codes[now], values[now])
+            np.add.at(sums, whole_codes, total[parts])
+        every = np.concatenate([known, added], axis=1)[:, order]
+        there = np.flatnonzero((every != 0).any(axis=0))
+        bounds = np.searchsorted(group[there], np.arange(len(whole_of) + 1)).tolist()
+        columns = {"cell": cell[there].tolist(), "n": every[0, there].tolist()} | sums_of(
+            every[:, there], layout
+        )
+        made.append(
+            [
+                {name: values[start:end] for name, values in columns.items()} if end > start else {}
+                for start, end in pairwise(bounds)
+            ]
+        )
+    return made
+
+
+def sums_of(total: npt.NDArray[np.int64], layout: Layout) -> dict[str, list[int]]:
+    """The sums of each term as Python's integers; `total` has the count before them."""
+    columns, part = {}, 1
+    for term in layout.summed:
+        values = total[part].tolist()
+        if term.wide:
+            values = [high * LIMB + low for high, low in zip(values, total[part + 1].tolist(), strict=True)]
+        columns[term.name] = values
+        part += 2 if term.wide else 1
+    return columns

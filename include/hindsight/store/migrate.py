@@ -17,8 +17,8 @@ _VERSION = sa.table("alembic_version", sa.column("version_num", sa.Text()), sche
 _ALEMBIC = Lock()  # Alembic keeps the context of the running upgrade in a module
 
 
-def upgrade(conn: sa.Connection, place: str) -> None:
-    """Bring the schema to this code's revision, within the caller's transaction.
+def upgrade(conn: sa.Connection, place: str, target: str | None = None) -> None:
+    """Bring the schema to this code's revision, or an older one, within the caller's transaction.
 
     Two upgrades at once are safe: the second waits, and finds nothing to do.  `place` names the
     database in errors.  A schema newer than the code raises StoreError and stays as it is.
@@ -29,12 +29,14 @@ def upgrade(conn: sa.Connection, place: str) -> None:
     _refuse_newer(revision, config, place)
     if not conn.dialect.has_schema(conn, SCHEMA):  # `if not exists` asks for a right even when it does
         conn.execute(sa.schema.CreateSchema(SCHEMA))
-    if revision == _head(config):
+    target = target or _head(config)
+    if revision == target:
         return
     config.attributes["connection"] = conn
     with _ALEMBIC:
-        command.upgrade(config, "head")
-    _comment(conn)
+        command.upgrade(config, target)
+    if target == _head(config):
+        _comment(conn)
 
 
 def require_current(conn: sa.Connection, place: str) -> None:

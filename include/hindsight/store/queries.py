@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from hindsight.domain.values import Days
+from hindsight.domain.values import Days, Span
 from hindsight.errors import StoreError
 from hindsight.store.rows import Codec
 
@@ -55,7 +55,8 @@ def _zoned(bound: datetime) -> datetime:
 
 
 def _ascending(column: sa.Column[Any]) -> sa.ColumnElement[Any]:
-    """Text by code point, days by their number: 7d comes before 28d."""
+    """Text by code point, days by their number: 7d comes before 28d, and those of the calendar come last."""
     if column.name in {"window", "horizon"}:
-        return sa.cast(sa.func.replace(column, "d", ""), sa.Integer())
+        calendar = ((column == name, 10_000 + days) for name, days in Span.CALENDAR.items())
+        return sa.case(*calendar, else_=sa.cast(sa.func.replace(column, "d", ""), sa.Integer()))
     return column

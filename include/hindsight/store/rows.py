@@ -197,7 +197,7 @@ _KINDS: Mapping[Any, _Kind] = {
     float: _Kind(number, dtype="Float64", repeats=False),
     date: _Kind(date.isoformat, dtype="datetime64[us]"),
     datetime: _Kind(instant, dtype="datetime64[us, UTC]"),
-    Span: _Kind(lambda count: f"{count}d", cache(Span.parse), part=".count"),
+    Span: _Kind(str, cache(Span.parse)),
     Horizon: _Kind(lambda count: f"{count}d", cache(Horizon.parse), part=".count"),
     Mapping[str, int]: _Kind(_json, repeats=False),
     tuple[Member, ...]: _Kind(_members, lambda values: tuple(Member(**value) for value in values)),

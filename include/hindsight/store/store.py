@@ -10,7 +10,7 @@ import psycopg
 import sqlalchemy as sa
 
 from hindsight.errors import StoreError
-from hindsight.store import address, ledger, locks, outbox, partitions
+from hindsight.store import address, cuts, ledger, locks, outbox, partitions
 from hindsight.store.dump import dump
 
 _OUTDATED = {"3F000", "42P01", "42703"}  # SQLSTATE: no such schema, table, column
@@ -81,6 +81,8 @@ class Store:
     replace_states = staticmethod(partitions.replace_states)
     window_states = staticmethod(partitions.window_states)
     statistics = staticmethod(partitions.statistics)
+    cut = staticmethod(cuts.cut)
+    keep_cut = staticmethod(cuts.keep_cut)
     replace_snapshots = staticmethod(partitions.replace_snapshots)
     snapshots = staticmethod(partitions.snapshots)
     replace_detections = staticmethod(partitions.replace_detections)

@@ -78,6 +78,18 @@ statistic = sa.Table(
     comment="Additive statistics of one version and segment in one day at one horizon",
 )
 
+cut = sa.Table(
+    "cut",
+    metadata,
+    _column("monitor", TEXT, _MONITOR),
+    _column("name", TEXT, "What it is for: inputs, or segment:column"),
+    _column("basis", TEXT, "Digest of what it was taken from: another reference is another cut"),
+    _column("as_of", INSTANT, _AS_OF),
+    _column("payload", TEXT, "The cut as canonical JSON, kept byte for byte"),
+    sa.PrimaryKeyConstraint("monitor", "name", "basis"),
+    comment="Edges, lists and counts taken from a reference once, and frozen",
+)
+
 snapshot = sa.Table(
     "snapshot",
     metadata,
@@ -115,7 +127,7 @@ detection = sa.Table(
     _column("window_end", INSTANT, _END),
     _column("as_of", INSTANT, _AS_OF),
     _column("horizon", TEXT, _HORIZON),
-    _column("incident_class", TEXT, "performance, label_health or inputs"),
+    _column("incident_class", TEXT, "performance, label_health, inputs or data_quality"),
     _column("severity", TEXT, "warning or critical"),
     _column("verdict", TEXT, "CLEAR, BREACH or INSUFFICIENT"),
     _column("observed", NUMBER, "What was observed, in the metric's unit", nullable=True),
@@ -135,7 +147,7 @@ incident = sa.Table(
     metadata,
     _column("id", TEXT, "Stable id: the same detections give the same one"),
     _column("monitor", TEXT, _MONITOR),
-    _column("incident_class", TEXT, "performance, label_health or inputs"),
+    _column("incident_class", TEXT, "performance, label_health, inputs or data_quality"),
     _column("severity", TEXT, "warning or critical"),
     _column("since", sa.Date(), "Last local day of the first breaching window"),
     _column("opened_on", sa.Date(), "Run day on which it opened"),

@@ -1,0 +1,1 @@
+"""Metrics of a choice among classes."""

@@ -1,0 +1,24 @@
+"""Root mean squared error."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hindsight.metrics.base import divide
+from hindsight.metrics.regression.mse import MeanSquaredError
+from hindsight.statistics.base import Array
+
+
+class RootMeanSquaredError(MeanSquaredError):
+    """sqrt(mean of (prediction - actual)²), in the target's unit; heavy tails make it restless.
+
+    The row error is that of the mean squared error divided by 2 rmse (delta method: Rao, 1973).
+    """
+
+    name = "rmse"
+
+    def value(self, terms: Array) -> Array:
+        return np.sqrt(super().value(terms))
+
+    def row_error(self, terms: Array) -> Array:
+        return divide(super().row_error(terms), 2.0 * self.value(terms))

@@ -1,0 +1,115 @@
+"""Second moments of clusters: how much the rows of a customer, or of a session, go together.
+
+A cluster's labelled rows are counted by decision and outcome; what is kept of a day are the sums over its
+clusters of all products of these four counts, and the number of clusters.  From them follows the error of
+every metric of the confusion matrix (see `hindsight.metrics.clusters`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import combinations_with_replacement
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from hindsight.domain.values import ALL
+from hindsight.sources.expressions import Column, constant
+from hindsight.sources.statement import Statement
+from hindsight.windows import Calendar
+
+CELLS: Final = ((1, 1), (1, 0), (0, 1), (0, 0))
+"""(decision, outcome) in the order of `BinaryStatistics.confusion`."""
+
+PRODUCTS: Final = tuple(combinations_with_replacement(range(len(CELLS)), 2))
+
+Moments = dict[tuple[int, str, str], list[list[int]]]
+"""By position of the day, version and segment: for each horizon the sums of `PRODUCTS`, then the clusters."""
+
+
+def cluster_of(statement: Statement) -> sa.Label[Any]:
+    """The cluster that a row names; one that names none is a cluster of its own."""
+    log, columns = statement.log, statement.spec.predictions.columns
+    assert columns.cluster is not None
+    named = sa.cast(log.column(columns.cluster, "cluster"), sa.Text)
+    alone: Column = sa.literal_column("'(row) '") + sa.cast(log.column(columns.id, "id"), sa.Text)
+    return sa.case((named.is_(None), alone), else_=named).label("text_cluster")
+
+
+def shared(statement: Statement, calendar: Calendar) -> sa.Select[Any]:
+    """One cluster with rows on two of the days asked about; no row if there is none."""
+    placed = statement.placed(calendar, [cluster_of(statement)])
+    return (
+        sa.select(placed.c.text_cluster)
+        .where(placed.c.position.is_not(None))
+        .group_by(placed.c.text_cluster)
+        .having(sa.func.min(placed.c.position) < sa.func.max(placed.c.position))
+        .limit(1)
+    )
+
+
+def moments(statement: Statement, calendar: Calendar) -> sa.Select[Any]:
+    """(position, version, which, segment, and per horizon the products' sums and the clusters).
+
+    `which` is the number of the segment column, -1 for all rows.
+    """
+    joined = statement.joined(calendar, [cluster_of(statement)])
+    labelled = sa.and_(joined.c.reason == constant(0), joined.c.learnt.is_not(None))
+    parts = []
+    for which in range(-1, len(statement.spec.segments)):
+        segment: list[Column] = [] if which < 0 else [joined.c[f"segment_{which}"]]
+        counts = [
+            sa.func.sum(sa.case((counts_at(joined, horizon, *cell), constant(1)), else_=constant(0))).label(
+                f"cell_{horizon}_{i}"
+            )
+            for horizon in range(len(calendar.horizons))
+            for i, cell in enumerate(CELLS)
+        ]
+        keys = [joined.c.position, joined.c.version, *segment, joined.c.text_cluster]
+        of_cluster = (
+            sa.select(*keys, *counts).where(labelled).group_by(*keys).subquery(f"clusters_{which + 1}")
+        )
+        groups = [of_cluster.c[column.name] for column in keys[:-1]]
+        named = sa.cast(groups[2] if segment else sa.literal_column(f"'{ALL}'"), sa.Text)
+        parts.append(
+            sa.select(
+                *groups[:2],
+                constant(which).label("which"),
+                named.label("segment"),
+                *(s for horizon in range(len(calendar.horizons)) for s in sums_at(of_cluster, horizon)),
+            ).group_by(*groups)
+        )
+    return sa.select(sa.union_all(*parts).subquery("moments"))
+
+
+def counts_at(joined: sa.FromClause, horizon: int, predicted: int, actual: int) -> Column:
+    """Whether a row's label counts at a horizon, in this cell."""
+    return sa.and_(
+        joined.c.known <= constant(horizon),
+        joined.c.learnt <= constant(horizon),
+        sa.or_(joined.c.superseded.is_(None), joined.c.superseded > constant(horizon)),
+        joined.c.predicted == constant(predicted),
+        joined.c.actual == constant(actual),
+    )
+
+
+def sums_at(of_cluster: sa.Subquery, horizon: int) -> list[Column]:
+    """The sums over clusters at a horizon."""
+    cell = [of_cluster.c[f"cell_{horizon}_{i}"] for i in range(len(CELLS))]
+    there = sa.case((cell[0] + cell[1] + cell[2] + cell[3] > constant(0), constant(1)), else_=constant(0))
+    products = [cell[i] * cell[j] for i, j in PRODUCTS]
+    return [
+        sa.cast(sa.func.sum(each), sa.BigInteger).label(f"sum_{horizon}_{i}")
+        for i, each in enumerate([*products, there])
+    ]
+
+
+def read(rows: Iterable[tuple[Any, ...]], segments: tuple[str, ...], horizons: int) -> Moments:
+    """The statement's rows by group."""
+    width = len(PRODUCTS) + 1
+    found: Moments = {}
+    for position, version, which, segment, *sums in rows:
+        name = ALL if which < 0 else f"{segments[which]}={segment}"
+        whole = [int(each) for each in sums]
+        found[position, version, name] = [whole[h * width : (h + 1) * width] for h in range(horizons)]
+    return found
