@@ -8,21 +8,43 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from pathlib import Path
 
+from bench_engine import Settings, engine
+from bench_memory import memory
 from bench_parse import parse
 from bench_window import window
 from rich.console import Console
 
-PARTS: dict[str, Callable[[Console], None]] = {"parse": parse, "window": window}
+HOME = Path(__file__).resolve().parents[1] / ".hindsight" / "bench"
+
+PARTS: dict[str, Callable[[Console, Settings], None]] = {
+    "parse": lambda console, _: parse(console),
+    "window": lambda console, _: window(console),
+    "engine": engine,
+}
+ON_REQUEST = {"memory": memory}
+"""Parts that take long and much disc: they are run when named."""
 
 
 def main() -> None:
-    """Run the named parts, or all of them."""
+    """Run the named parts, or all that are not kept for requests."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("parts", nargs="*", help="default: all")
-    console = Console()
-    for name in parser.parse_args().parts or PARTS:
-        PARTS[name](console)
+    choices = {**PARTS, **ON_REQUEST}
+    parser.add_argument("parts", nargs="*", help=f"of {', '.join(choices)}; default: {', '.join(PARTS)}")
+    parser.add_argument("--scale", type=float, default=1.0, help="part of the predictions, for a quick look")
+    parser.add_argument("--rounds", type=int, default=3, help="how often each case is measured")
+    parser.add_argument("--seed", type=int, default=1, help="of the generated rows")
+    parser.add_argument("--only", default="", help="of the engine's cases, those whose names hold this")
+    parser.add_argument("--home", type=Path, default=HOME, help="folder for data and rivals, kept")
+    given = parser.parse_args()
+    unknown = [name for name in given.parts if name not in choices]
+    if unknown:
+        parser.error(f"there is no part {unknown[0]!r}: choose from {', '.join(choices)}")
+    settings = Settings(given.home.resolve(), given.scale, given.rounds, given.seed, given.only)
+    console = Console(width=None if Console().is_terminal else 160)
+    for name in given.parts or PARTS:
+        choices[name](console, settings)
 
 
 if __name__ == "__main__":
