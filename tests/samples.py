@@ -205,7 +205,8 @@ def tallied(
     ones, of_labels = np.ones(len(score)), labelled * 1.0
     rows = [ones, of_labels, of_labels * weight, of_labels * weight**2]
     moments = [counted * score**2, loss]
-    return BinaryStatistics(
+    return replace(
+        made,
         rows=np.stack([summed((days,), (day,), column) for column in rows], axis=1),
         counts=summed(cells, where, counted),
         scores=summed(cells, where, counted * score),

@@ -206,7 +206,7 @@ def test_a_calendar_holds_every_instant_that_its_days_are_judged_by(
     zone: ZoneInfo, first: date, numbers: set[int], ages: set[int]
 ) -> None:
     asked = [first + timedelta(days=i) for i in numbers]
-    found = Calendar.of(reversed(sorted(asked)), map(Horizon, ages), zone)
+    found = Calendar.of(sorted(asked, reverse=True), map(Horizon, ages), zone)
     assert [found.day(position) for position in found.asked] == sorted(asked)
     assert [found.position(day) for day in sorted(asked)] == list(found.asked)
     assert found.asked[0] == 1, "a label may be of the day before"
