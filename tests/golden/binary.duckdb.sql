@@ -49,38 +49,38 @@ ELSE CAST(NULL AS INTEGER) END END AS position,
 predictions.request_id AS id,
 coalesce(CAST(predictions.version AS TEXT), '(none)') AS version,
 predictions.predicted_at AS time,
-timezone($5::VARCHAR, predictions.logged_at) AS logged,
+coalesce(timezone($5::VARCHAR, predictions.logged_at), predictions.predicted_at) AS logged,
 CASE
-WHEN (timezone($5::VARCHAR, predictions.logged_at) < $6::TIMESTAMP WITH TIME ZONE) THEN
+WHEN (coalesce(timezone($5::VARCHAR, predictions.logged_at), predictions.predicted_at) < $6::TIMESTAMP WITH TIME ZONE) THEN
 CASE
-WHEN (timezone($5::VARCHAR, predictions.logged_at) < $7::TIMESTAMP WITH TIME ZONE) THEN
+WHEN (coalesce(timezone($5::VARCHAR, predictions.logged_at), predictions.predicted_at) < $7::TIMESTAMP WITH TIME ZONE) THEN
 CASE
-WHEN (timezone($5::VARCHAR, predictions.logged_at) < $8::TIMESTAMP WITH TIME ZONE) THEN
+WHEN (coalesce(timezone($5::VARCHAR, predictions.logged_at), predictions.predicted_at) < $8::TIMESTAMP WITH TIME ZONE) THEN
 CASE
-WHEN (timezone($5::VARCHAR, predictions.logged_at) < $9::TIMESTAMP WITH TIME ZONE) THEN -1
+WHEN (coalesce(timezone($5::VARCHAR, predictions.logged_at), predictions.predicted_at) < $9::TIMESTAMP WITH TIME ZONE) THEN -1
 ELSE 0 END
 ELSE 1 END
 ELSE
 CASE
-WHEN (timezone($5::VARCHAR, predictions.logged_at) < $10::TIMESTAMP WITH TIME ZONE) THEN
+WHEN (coalesce(timezone($5::VARCHAR, predictions.logged_at), predictions.predicted_at) < $10::TIMESTAMP WITH TIME ZONE) THEN
 CASE
-WHEN (timezone($5::VARCHAR, predictions.logged_at) < $11::TIMESTAMP WITH TIME ZONE) THEN 2
+WHEN (coalesce(timezone($5::VARCHAR, predictions.logged_at), predictions.predicted_at) < $11::TIMESTAMP WITH TIME ZONE) THEN 2
 ELSE 3 END
 ELSE 4 END END
 ELSE
 CASE
-WHEN (timezone($5::VARCHAR, predictions.logged_at) < $12::TIMESTAMP WITH TIME ZONE) THEN
+WHEN (coalesce(timezone($5::VARCHAR, predictions.logged_at), predictions.predicted_at) < $12::TIMESTAMP WITH TIME ZONE) THEN
 CASE
-WHEN (timezone($5::VARCHAR, predictions.logged_at) < $13::TIMESTAMP WITH TIME ZONE) THEN
+WHEN (coalesce(timezone($5::VARCHAR, predictions.logged_at), predictions.predicted_at) < $13::TIMESTAMP WITH TIME ZONE) THEN
 CASE
-WHEN (timezone($5::VARCHAR, predictions.logged_at) < $14::TIMESTAMP WITH TIME ZONE) THEN 5
+WHEN (coalesce(timezone($5::VARCHAR, predictions.logged_at), predictions.predicted_at) < $14::TIMESTAMP WITH TIME ZONE) THEN 5
 ELSE 6 END
 ELSE 7 END
 ELSE
 CASE
-WHEN (timezone($5::VARCHAR, predictions.logged_at) < $15::TIMESTAMP WITH TIME ZONE) THEN
+WHEN (coalesce(timezone($5::VARCHAR, predictions.logged_at), predictions.predicted_at) < $15::TIMESTAMP WITH TIME ZONE) THEN
 CASE
-WHEN (timezone($5::VARCHAR, predictions.logged_at) < $16::TIMESTAMP WITH TIME ZONE) THEN 8
+WHEN (coalesce(timezone($5::VARCHAR, predictions.logged_at), predictions.predicted_at) < $16::TIMESTAMP WITH TIME ZONE) THEN 8
 ELSE 9 END
 ELSE 10 END END END AS logged_day,
 coalesce(CAST(predictions.origin AS TEXT), '(null)') AS segment_0,

@@ -21,38 +21,38 @@ ELSE CAST(NULL AS INT) END END AS `position`,
 `predictions`.`request_id` AS `id`,
 coalesce(CAST(`predictions`.`version` AS STRING), '(none)') AS `version`,
 `predictions`.`predicted_at` AS `time`,
-greatest(to_utc_timestamp(`predictions`.`logged_at`, %(to_utc_timestamp_1)s), to_utc_timestamp(`predictions`.`logged_at` + INTERVAL 1 HOUR, %(to_utc_timestamp_2)s) - INTERVAL 1 HOUR) AS `logged`,
+coalesce(greatest(to_utc_timestamp(`predictions`.`logged_at`, %(to_utc_timestamp_1)s), to_utc_timestamp(`predictions`.`logged_at` + INTERVAL 1 HOUR, %(to_utc_timestamp_2)s) - INTERVAL 1 HOUR), `predictions`.`predicted_at`) AS `logged`,
 CASE
-WHEN (greatest(to_utc_timestamp(`predictions`.`logged_at`, %(to_utc_timestamp_1)s), to_utc_timestamp(`predictions`.`logged_at` + INTERVAL 1 HOUR, %(to_utc_timestamp_2)s) - INTERVAL 1 HOUR) < TIMESTAMP_LTZ '2013-03-13 04:00:00.000000Z') THEN
+WHEN (coalesce(greatest(to_utc_timestamp(`predictions`.`logged_at`, %(to_utc_timestamp_1)s), to_utc_timestamp(`predictions`.`logged_at` + INTERVAL 1 HOUR, %(to_utc_timestamp_2)s) - INTERVAL 1 HOUR), `predictions`.`predicted_at`) < TIMESTAMP_LTZ '2013-03-13 04:00:00.000000Z') THEN
 CASE
-WHEN (greatest(to_utc_timestamp(`predictions`.`logged_at`, %(to_utc_timestamp_1)s), to_utc_timestamp(`predictions`.`logged_at` + INTERVAL 1 HOUR, %(to_utc_timestamp_2)s) - INTERVAL 1 HOUR) < TIMESTAMP_LTZ '2013-03-10 05:00:00.000000Z') THEN
+WHEN (coalesce(greatest(to_utc_timestamp(`predictions`.`logged_at`, %(to_utc_timestamp_1)s), to_utc_timestamp(`predictions`.`logged_at` + INTERVAL 1 HOUR, %(to_utc_timestamp_2)s) - INTERVAL 1 HOUR), `predictions`.`predicted_at`) < TIMESTAMP_LTZ '2013-03-10 05:00:00.000000Z') THEN
 CASE
-WHEN (greatest(to_utc_timestamp(`predictions`.`logged_at`, %(to_utc_timestamp_1)s), to_utc_timestamp(`predictions`.`logged_at` + INTERVAL 1 HOUR, %(to_utc_timestamp_2)s) - INTERVAL 1 HOUR) < TIMESTAMP_LTZ '2013-03-09 05:00:00.000000Z') THEN
+WHEN (coalesce(greatest(to_utc_timestamp(`predictions`.`logged_at`, %(to_utc_timestamp_1)s), to_utc_timestamp(`predictions`.`logged_at` + INTERVAL 1 HOUR, %(to_utc_timestamp_2)s) - INTERVAL 1 HOUR), `predictions`.`predicted_at`) < TIMESTAMP_LTZ '2013-03-09 05:00:00.000000Z') THEN
 CASE
-WHEN (greatest(to_utc_timestamp(`predictions`.`logged_at`, %(to_utc_timestamp_1)s), to_utc_timestamp(`predictions`.`logged_at` + INTERVAL 1 HOUR, %(to_utc_timestamp_2)s) - INTERVAL 1 HOUR) < TIMESTAMP_LTZ '2013-03-08 05:00:00.000000Z') THEN -1
+WHEN (coalesce(greatest(to_utc_timestamp(`predictions`.`logged_at`, %(to_utc_timestamp_1)s), to_utc_timestamp(`predictions`.`logged_at` + INTERVAL 1 HOUR, %(to_utc_timestamp_2)s) - INTERVAL 1 HOUR), `predictions`.`predicted_at`) < TIMESTAMP_LTZ '2013-03-08 05:00:00.000000Z') THEN -1
 ELSE 0 END
 ELSE 1 END
 ELSE
 CASE
-WHEN (greatest(to_utc_timestamp(`predictions`.`logged_at`, %(to_utc_timestamp_1)s), to_utc_timestamp(`predictions`.`logged_at` + INTERVAL 1 HOUR, %(to_utc_timestamp_2)s) - INTERVAL 1 HOUR) < TIMESTAMP_LTZ '2013-03-12 04:00:00.000000Z') THEN
+WHEN (coalesce(greatest(to_utc_timestamp(`predictions`.`logged_at`, %(to_utc_timestamp_1)s), to_utc_timestamp(`predictions`.`logged_at` + INTERVAL 1 HOUR, %(to_utc_timestamp_2)s) - INTERVAL 1 HOUR), `predictions`.`predicted_at`) < TIMESTAMP_LTZ '2013-03-12 04:00:00.000000Z') THEN
 CASE
-WHEN (greatest(to_utc_timestamp(`predictions`.`logged_at`, %(to_utc_timestamp_1)s), to_utc_timestamp(`predictions`.`logged_at` + INTERVAL 1 HOUR, %(to_utc_timestamp_2)s) - INTERVAL 1 HOUR) < TIMESTAMP_LTZ '2013-03-11 04:00:00.000000Z') THEN 2
+WHEN (coalesce(greatest(to_utc_timestamp(`predictions`.`logged_at`, %(to_utc_timestamp_1)s), to_utc_timestamp(`predictions`.`logged_at` + INTERVAL 1 HOUR, %(to_utc_timestamp_2)s) - INTERVAL 1 HOUR), `predictions`.`predicted_at`) < TIMESTAMP_LTZ '2013-03-11 04:00:00.000000Z') THEN 2
 ELSE 3 END
 ELSE 4 END END
 ELSE
 CASE
-WHEN (greatest(to_utc_timestamp(`predictions`.`logged_at`, %(to_utc_timestamp_1)s), to_utc_timestamp(`predictions`.`logged_at` + INTERVAL 1 HOUR, %(to_utc_timestamp_2)s) - INTERVAL 1 HOUR) < TIMESTAMP_LTZ '2013-03-16 04:00:00.000000Z') THEN
+WHEN (coalesce(greatest(to_utc_timestamp(`predictions`.`logged_at`, %(to_utc_timestamp_1)s), to_utc_timestamp(`predictions`.`logged_at` + INTERVAL 1 HOUR, %(to_utc_timestamp_2)s) - INTERVAL 1 HOUR), `predictions`.`predicted_at`) < TIMESTAMP_LTZ '2013-03-16 04:00:00.000000Z') THEN
 CASE
-WHEN (greatest(to_utc_timestamp(`predictions`.`logged_at`, %(to_utc_timestamp_1)s), to_utc_timestamp(`predictions`.`logged_at` + INTERVAL 1 HOUR, %(to_utc_timestamp_2)s) - INTERVAL 1 HOUR) < TIMESTAMP_LTZ '2013-03-15 04:00:00.000000Z') THEN
+WHEN (coalesce(greatest(to_utc_timestamp(`predictions`.`logged_at`, %(to_utc_timestamp_1)s), to_utc_timestamp(`predictions`.`logged_at` + INTERVAL 1 HOUR, %(to_utc_timestamp_2)s) - INTERVAL 1 HOUR), `predictions`.`predicted_at`) < TIMESTAMP_LTZ '2013-03-15 04:00:00.000000Z') THEN
 CASE
-WHEN (greatest(to_utc_timestamp(`predictions`.`logged_at`, %(to_utc_timestamp_1)s), to_utc_timestamp(`predictions`.`logged_at` + INTERVAL 1 HOUR, %(to_utc_timestamp_2)s) - INTERVAL 1 HOUR) < TIMESTAMP_LTZ '2013-03-14 04:00:00.000000Z') THEN 5
+WHEN (coalesce(greatest(to_utc_timestamp(`predictions`.`logged_at`, %(to_utc_timestamp_1)s), to_utc_timestamp(`predictions`.`logged_at` + INTERVAL 1 HOUR, %(to_utc_timestamp_2)s) - INTERVAL 1 HOUR), `predictions`.`predicted_at`) < TIMESTAMP_LTZ '2013-03-14 04:00:00.000000Z') THEN 5
 ELSE 6 END
 ELSE 7 END
 ELSE
 CASE
-WHEN (greatest(to_utc_timestamp(`predictions`.`logged_at`, %(to_utc_timestamp_1)s), to_utc_timestamp(`predictions`.`logged_at` + INTERVAL 1 HOUR, %(to_utc_timestamp_2)s) - INTERVAL 1 HOUR) < TIMESTAMP_LTZ '2013-03-18 04:00:00.000000Z') THEN
+WHEN (coalesce(greatest(to_utc_timestamp(`predictions`.`logged_at`, %(to_utc_timestamp_1)s), to_utc_timestamp(`predictions`.`logged_at` + INTERVAL 1 HOUR, %(to_utc_timestamp_2)s) - INTERVAL 1 HOUR), `predictions`.`predicted_at`) < TIMESTAMP_LTZ '2013-03-18 04:00:00.000000Z') THEN
 CASE
-WHEN (greatest(to_utc_timestamp(`predictions`.`logged_at`, %(to_utc_timestamp_1)s), to_utc_timestamp(`predictions`.`logged_at` + INTERVAL 1 HOUR, %(to_utc_timestamp_2)s) - INTERVAL 1 HOUR) < TIMESTAMP_LTZ '2013-03-17 04:00:00.000000Z') THEN 8
+WHEN (coalesce(greatest(to_utc_timestamp(`predictions`.`logged_at`, %(to_utc_timestamp_1)s), to_utc_timestamp(`predictions`.`logged_at` + INTERVAL 1 HOUR, %(to_utc_timestamp_2)s) - INTERVAL 1 HOUR), `predictions`.`predicted_at`) < TIMESTAMP_LTZ '2013-03-17 04:00:00.000000Z') THEN 8
 ELSE 9 END
 ELSE 10 END END END AS `logged_day`,
 coalesce(CAST(`predictions`.`origin` AS STRING), '(null)') AS `segment_0`,

@@ -49,38 +49,38 @@ ELSE CAST(NULL AS INTEGER) END END AS position,
 predictions.request_id AS id,
 coalesce(CAST(predictions.version AS TEXT), '(none)') AS version,
 predictions.predicted_at AS time,
-timezone(%(timezone_1)s::VARCHAR, predictions.logged_at) AS logged,
+coalesce(timezone(%(timezone_1)s::VARCHAR, predictions.logged_at), predictions.predicted_at) AS logged,
 CASE
-WHEN (timezone(%(timezone_1)s::VARCHAR, predictions.logged_at) < %(param_5)s::TIMESTAMP WITH TIME ZONE) THEN
+WHEN (coalesce(timezone(%(timezone_1)s::VARCHAR, predictions.logged_at), predictions.predicted_at) < %(param_5)s::TIMESTAMP WITH TIME ZONE) THEN
 CASE
-WHEN (timezone(%(timezone_1)s::VARCHAR, predictions.logged_at) < %(param_6)s::TIMESTAMP WITH TIME ZONE) THEN
+WHEN (coalesce(timezone(%(timezone_1)s::VARCHAR, predictions.logged_at), predictions.predicted_at) < %(param_6)s::TIMESTAMP WITH TIME ZONE) THEN
 CASE
-WHEN (timezone(%(timezone_1)s::VARCHAR, predictions.logged_at) < %(param_7)s::TIMESTAMP WITH TIME ZONE) THEN
+WHEN (coalesce(timezone(%(timezone_1)s::VARCHAR, predictions.logged_at), predictions.predicted_at) < %(param_7)s::TIMESTAMP WITH TIME ZONE) THEN
 CASE
-WHEN (timezone(%(timezone_1)s::VARCHAR, predictions.logged_at) < %(param_8)s::TIMESTAMP WITH TIME ZONE) THEN -1
+WHEN (coalesce(timezone(%(timezone_1)s::VARCHAR, predictions.logged_at), predictions.predicted_at) < %(param_8)s::TIMESTAMP WITH TIME ZONE) THEN -1
 ELSE 0 END
 ELSE 1 END
 ELSE
 CASE
-WHEN (timezone(%(timezone_1)s::VARCHAR, predictions.logged_at) < %(param_9)s::TIMESTAMP WITH TIME ZONE) THEN
+WHEN (coalesce(timezone(%(timezone_1)s::VARCHAR, predictions.logged_at), predictions.predicted_at) < %(param_9)s::TIMESTAMP WITH TIME ZONE) THEN
 CASE
-WHEN (timezone(%(timezone_1)s::VARCHAR, predictions.logged_at) < %(param_10)s::TIMESTAMP WITH TIME ZONE) THEN 2
+WHEN (coalesce(timezone(%(timezone_1)s::VARCHAR, predictions.logged_at), predictions.predicted_at) < %(param_10)s::TIMESTAMP WITH TIME ZONE) THEN 2
 ELSE 3 END
 ELSE 4 END END
 ELSE
 CASE
-WHEN (timezone(%(timezone_1)s::VARCHAR, predictions.logged_at) < %(param_11)s::TIMESTAMP WITH TIME ZONE) THEN
+WHEN (coalesce(timezone(%(timezone_1)s::VARCHAR, predictions.logged_at), predictions.predicted_at) < %(param_11)s::TIMESTAMP WITH TIME ZONE) THEN
 CASE
-WHEN (timezone(%(timezone_1)s::VARCHAR, predictions.logged_at) < %(param_12)s::TIMESTAMP WITH TIME ZONE) THEN
+WHEN (coalesce(timezone(%(timezone_1)s::VARCHAR, predictions.logged_at), predictions.predicted_at) < %(param_12)s::TIMESTAMP WITH TIME ZONE) THEN
 CASE
-WHEN (timezone(%(timezone_1)s::VARCHAR, predictions.logged_at) < %(param_13)s::TIMESTAMP WITH TIME ZONE) THEN 5
+WHEN (coalesce(timezone(%(timezone_1)s::VARCHAR, predictions.logged_at), predictions.predicted_at) < %(param_13)s::TIMESTAMP WITH TIME ZONE) THEN 5
 ELSE 6 END
 ELSE 7 END
 ELSE
 CASE
-WHEN (timezone(%(timezone_1)s::VARCHAR, predictions.logged_at) < %(param_14)s::TIMESTAMP WITH TIME ZONE) THEN
+WHEN (coalesce(timezone(%(timezone_1)s::VARCHAR, predictions.logged_at), predictions.predicted_at) < %(param_14)s::TIMESTAMP WITH TIME ZONE) THEN
 CASE
-WHEN (timezone(%(timezone_1)s::VARCHAR, predictions.logged_at) < %(param_15)s::TIMESTAMP WITH TIME ZONE) THEN 8
+WHEN (coalesce(timezone(%(timezone_1)s::VARCHAR, predictions.logged_at), predictions.predicted_at) < %(param_15)s::TIMESTAMP WITH TIME ZONE) THEN 8
 ELSE 9 END
 ELSE 10 END END END AS logged_day,
 coalesce(CAST(predictions.origin AS TEXT), '(null)') AS segment_0,

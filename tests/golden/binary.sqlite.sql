@@ -21,19 +21,40 @@ ELSE CAST(NULL AS INTEGER) END END AS position,
 predictions.request_id AS id,
 coalesce(CAST(predictions.version AS TEXT), '(none)') AS version,
 predictions.predicted_at AS time,
-predictions.logged_at AS logged,
+coalesce(predictions.logged_at, predictions.predicted_at) AS logged,
 CASE
-WHEN (predictions.logged_at < 1363147200000000) THEN
+WHEN (coalesce(predictions.logged_at, predictions.predicted_at) < 1363147200000000) THEN
 CASE
-WHEN (predictions.logged_at < 1362891600000000) THEN
+WHEN (coalesce(predictions.logged_at, predictions.predicted_at) < 1362891600000000) THEN
 CASE
-WHEN (predictions.logged_at < 1362805200000000) THEN
+WHEN (coalesce(predictions.logged_at, predictions.predicted_at) < 1362805200000000) THEN
 CASE
-WHEN (predictions.logged_at < 1362718800000000) THEN -1
+WHEN (coalesce(predictions.logged_at, predictions.predicted_at) < 1362718800000000) THEN -1
 ELSE 0 END
 ELSE 1 END
-ELSE bin of predictions.logged_at END
-ELSE bin of predictions.logged_at END AS logged_day,
+ELSE
+CASE
+WHEN (coalesce(predictions.logged_at, predictions.predicted_at) < 1363060800000000) THEN
+CASE
+WHEN (coalesce(predictions.logged_at, predictions.predicted_at) < 1362974400000000) THEN 2
+ELSE 3 END
+ELSE 4 END END
+ELSE
+CASE
+WHEN (coalesce(predictions.logged_at, predictions.predicted_at) < 1363406400000000) THEN
+CASE
+WHEN (coalesce(predictions.logged_at, predictions.predicted_at) < 1363320000000000) THEN
+CASE
+WHEN (coalesce(predictions.logged_at, predictions.predicted_at) < 1363233600000000) THEN 5
+ELSE 6 END
+ELSE 7 END
+ELSE
+CASE
+WHEN (coalesce(predictions.logged_at, predictions.predicted_at) < 1363579200000000) THEN
+CASE
+WHEN (coalesce(predictions.logged_at, predictions.predicted_at) < 1363492800000000) THEN 8
+ELSE 9 END
+ELSE 10 END END END AS logged_day,
 coalesce(CAST(predictions.origin AS TEXT), '(null)') AS segment_0,
 coalesce(CAST(predictions.carrier AS TEXT), '(null)') AS segment_1,
 CASE

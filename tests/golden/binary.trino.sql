@@ -18,38 +18,38 @@ ELSE CAST(NULL AS INTEGER) END END AS position,
 predictions.request_id AS id,
 coalesce(CAST(predictions.version AS VARCHAR), '(none)') AS version,
 predictions.predicted_at AS time,
-with_timezone(predictions.logged_at, ?) AS logged,
+coalesce(with_timezone(predictions.logged_at, ?), predictions.predicted_at) AS logged,
 CASE
-WHEN (with_timezone(predictions.logged_at, ?) < TIMESTAMP '2013-03-13 04:00:00.000000 UTC') THEN
+WHEN (coalesce(with_timezone(predictions.logged_at, ?), predictions.predicted_at) < TIMESTAMP '2013-03-13 04:00:00.000000 UTC') THEN
 CASE
-WHEN (with_timezone(predictions.logged_at, ?) < TIMESTAMP '2013-03-10 05:00:00.000000 UTC') THEN
+WHEN (coalesce(with_timezone(predictions.logged_at, ?), predictions.predicted_at) < TIMESTAMP '2013-03-10 05:00:00.000000 UTC') THEN
 CASE
-WHEN (with_timezone(predictions.logged_at, ?) < TIMESTAMP '2013-03-09 05:00:00.000000 UTC') THEN
+WHEN (coalesce(with_timezone(predictions.logged_at, ?), predictions.predicted_at) < TIMESTAMP '2013-03-09 05:00:00.000000 UTC') THEN
 CASE
-WHEN (with_timezone(predictions.logged_at, ?) < TIMESTAMP '2013-03-08 05:00:00.000000 UTC') THEN -1
+WHEN (coalesce(with_timezone(predictions.logged_at, ?), predictions.predicted_at) < TIMESTAMP '2013-03-08 05:00:00.000000 UTC') THEN -1
 ELSE 0 END
 ELSE 1 END
 ELSE
 CASE
-WHEN (with_timezone(predictions.logged_at, ?) < TIMESTAMP '2013-03-12 04:00:00.000000 UTC') THEN
+WHEN (coalesce(with_timezone(predictions.logged_at, ?), predictions.predicted_at) < TIMESTAMP '2013-03-12 04:00:00.000000 UTC') THEN
 CASE
-WHEN (with_timezone(predictions.logged_at, ?) < TIMESTAMP '2013-03-11 04:00:00.000000 UTC') THEN 2
+WHEN (coalesce(with_timezone(predictions.logged_at, ?), predictions.predicted_at) < TIMESTAMP '2013-03-11 04:00:00.000000 UTC') THEN 2
 ELSE 3 END
 ELSE 4 END END
 ELSE
 CASE
-WHEN (with_timezone(predictions.logged_at, ?) < TIMESTAMP '2013-03-16 04:00:00.000000 UTC') THEN
+WHEN (coalesce(with_timezone(predictions.logged_at, ?), predictions.predicted_at) < TIMESTAMP '2013-03-16 04:00:00.000000 UTC') THEN
 CASE
-WHEN (with_timezone(predictions.logged_at, ?) < TIMESTAMP '2013-03-15 04:00:00.000000 UTC') THEN
+WHEN (coalesce(with_timezone(predictions.logged_at, ?), predictions.predicted_at) < TIMESTAMP '2013-03-15 04:00:00.000000 UTC') THEN
 CASE
-WHEN (with_timezone(predictions.logged_at, ?) < TIMESTAMP '2013-03-14 04:00:00.000000 UTC') THEN 5
+WHEN (coalesce(with_timezone(predictions.logged_at, ?), predictions.predicted_at) < TIMESTAMP '2013-03-14 04:00:00.000000 UTC') THEN 5
 ELSE 6 END
 ELSE 7 END
 ELSE
 CASE
-WHEN (with_timezone(predictions.logged_at, ?) < TIMESTAMP '2013-03-18 04:00:00.000000 UTC') THEN
+WHEN (coalesce(with_timezone(predictions.logged_at, ?), predictions.predicted_at) < TIMESTAMP '2013-03-18 04:00:00.000000 UTC') THEN
 CASE
-WHEN (with_timezone(predictions.logged_at, ?) < TIMESTAMP '2013-03-17 04:00:00.000000 UTC') THEN 8
+WHEN (coalesce(with_timezone(predictions.logged_at, ?), predictions.predicted_at) < TIMESTAMP '2013-03-17 04:00:00.000000 UTC') THEN 8
 ELSE 9 END
 ELSE 10 END END END AS logged_day,
 coalesce(CAST(predictions.origin AS VARCHAR), '(null)') AS segment_0,

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from hindsight.domain.spec import MonitorSpec
-from hindsight.domain.values import ALL, Horizon
+from hindsight.domain.values import ALL, Horizon, Span
 from hindsight.errors import SourceError
 from worlds import Bench, Logs, at, label, local, monitor, prediction, written
 
@@ -106,3 +106,24 @@ def test_clusters_of_values_that_are_not_kept_apart_are_together(bench: Bench) -
     assert (other, capped[other]) == ("carrier=(other)", apart[lost])
     assert "clusters" in json.loads(capped[other])
     assert capped[ALL] == apart[ALL]
+
+
+def test_rows_without_a_cluster_or_an_id_are_nobodys_cluster(bench: Bench) -> None:
+    logs = a_log()
+    for day in (FIRST, FIRST + timedelta(days=1)):
+        logs.predictions.append(prediction("loan-7", day, 0.5, customer=None))
+        logs.predictions.append(prediction(None, day, customer=None))
+    bench.run(of_customers(bench, logs), FIRST, FIRST + timedelta(days=1))
+
+
+def test_whether_a_cluster_is_refused_does_not_depend_on_the_days_of_a_run(bench: Bench) -> None:
+    logs = a_log()
+    later = FIRST + timedelta(days=9)
+    for name, day in (("b1", FIRST), ("b2", later)):
+        logs.predictions.append(prediction(name, day, customer="bob"))
+    spec = of_customers(bench, logs)
+    for start in (FIRST, later):
+        with pytest.raises(SourceError, match="The cluster 'bob'"):
+            bench.run(spec, start, later)
+    apart = replace(spec, windows=(Span(7),))
+    bench.run(apart, FIRST, later)

@@ -6,6 +6,7 @@ A test compares the page with this, so it cannot fall behind; `hindsight schema 
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -75,12 +76,22 @@ def kind(value: Mapping[str, Any]) -> str:
     return str(value.get("type", ""))
 
 
+def first_sentence(text: str) -> str:
+    """What a docstring says first: as far as a full stop before a new sentence, or the end of its paragraph.
+
+    >>> first_sentence("Mean of it, e.g. of\\nthis.  More of it.\\n\\nAnd more.")
+    'Mean of it, e.g. of this.'
+    """
+    paragraph = " ".join(text.partition("\n\n")[0].split())
+    return re.split(r"(?<=\.) (?=[A-Z`0-9])", paragraph, maxsplit=1)[0]
+
+
 def metrics() -> str:
     """The metrics, from their registry."""
     lines = ["## Metrics", "", f"`{'` and `'.join(ALWAYS)}` are always kept.", ""]
     lines += ["| metric | for | good | needs labels | what |", "|---|---|---|---|---|"]
     for name, metric in sorted(METRICS.items()):
-        what = inspect.cleandoc(metric.__doc__ or "").splitlines()[0].replace("|", "\\|")
+        what = first_sentence(inspect.cleandoc(metric.__doc__ or "")).replace("|", "\\|")
         tasks = ", ".join(sorted(metric.tasks))
         labels = "yes" if metric.labelled else "no"
         lines.append(f"| `{name}` | {tasks} | {metric.direction} | {labels} | {what} |")

@@ -38,7 +38,7 @@ from hindsight.domain.values import Days
 from hindsight.metrics import METRICS
 from hindsight.notifiers import NOTIFIERS
 
-DERIVED: Final = frozenset({(MonitorSpec, "hash")})
+DERIVED: Final = frozenset({(MonitorSpec, "hash"), (MonitorSpec, "basis")})
 """Fields that the loader fills, so not keys."""
 
 

@@ -21,11 +21,15 @@ from hindsight.config.reading import read
 from hindsight.config.tree import Node, Place, merge
 from hindsight.domain.spec import MonitorSpec
 from hindsight.errors import ConfigError, Problem
+from hindsight.statistics import layout_of
 
 DEFAULTS: Final = "_defaults.yaml"
 SUFFIXES: Final = frozenset({".yaml", ".yml"})
 NOT_HASHED: Final = frozenset({"notify", "owner", "description", "runbook", "tags", "airflow"})
 """Keys that change no number, so two specs that differ only in them have one hash."""
+
+READ_LATER: Final = frozenset({"metrics", "detectors", "windows", "schedule", "maturity", "quality"})
+"""Keys that change what is read from the statistics and not these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +151,7 @@ def _judge(root: Node, *, clean: bool) -> tuple[MonitorSpec | None, list[Problem
         spec = _despite(document, found)
     if isinstance(spec, MonitorSpec):
         found += check(spec, holes=not clean)
-        spec = replace(expanded(spec), hash=_hash(document)) if clean and not found else None
+        spec = _named(expanded(spec), document) if clean and not found else None
     return spec, [_problem(root.find(f.path, key=f.key), f.message) for f in found if f.message]
 
 
@@ -162,9 +166,18 @@ def _despite(document: Any, found: Iterable[Finding]) -> Any:
         return None
 
 
-def _hash(document: dict[str, Any]) -> str:
-    """What names the content of a document: the same for any order of keys, and for any comment."""
+def _named(spec: MonitorSpec, document: dict[str, Any]) -> MonitorSpec:
+    """The spec with what names its content, and the part of it that statistics are computed from."""
     content = {key: value for key, value in document.items() if key not in NOT_HASHED}
+    basis = {key: value for key, value in content.items() if key not in READ_LATER}
+    # A ranking sums what its metrics' cut-offs ask for.
+    basis["terms"] = [term.name for term in layout_of(spec).summed]
+    basis["horizons"] = [str(horizon) for horizon in spec.horizons]
+    return replace(spec, hash=_hash(content), basis=_hash(basis))
+
+
+def _hash(content: dict[str, Any]) -> str:
+    """What names a content: the same for any order of keys, and for any comment."""
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return sha256(text.encode()).hexdigest()[:12]
 

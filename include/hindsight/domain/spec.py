@@ -187,8 +187,8 @@ class MonitorSpec:
     in `segments`, of which the `segment_limit` most frequent values are kept apart.  Besides the single days,
     `windows` are kept: `7d`, or a `week` or `month` of the calendar.  What is kept are the `metrics`, besides
     volume and coverage.  A message about an incident links its `runbook`.  `custom` names ratios of the
-    team's own.  `quality` says which oddities of the logs fail a run instead of being counted.  `hash` names
-    the content of the file that made it; rows in the store carry it.
+    team's own.  `quality` says which oddities of the logs fail a run instead of being counted.  `hash` names the
+    content of the file that made it, `basis` the part of it that statistics are computed from.
     """
 
     monitor: str
@@ -213,6 +213,15 @@ class MonitorSpec:
     airflow: Airflow = Airflow()
     tags: tuple[str, ...] = ()
     hash: str = ""
+    basis: str = ""
+
+    @property
+    def made_by(self) -> str:
+        """What names everything that the statistics are computed from; rows in the store carry it.
+
+        An edit of metrics, detectors or notifiers changes no statistic, and so not this.
+        """
+        return self.basis or self.hash
 
     @property
     def horizons(self) -> tuple[Horizon, ...]:

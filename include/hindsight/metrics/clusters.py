@@ -35,7 +35,7 @@ def cluster_error(metric: Metric, total: Array, confusion: Array, moments: Array
     """The error of every window from its terms [batch, terms], confusion matrix [batch, 4] and moments.
 
     `moments` are `BinaryStatistics.clusters`, [batch, 11].  0 where there are no clusters, and for a metric
-    that is not made of the confusion matrix alone.
+    that is not made of the confusion matrix alone; NaN, not known, where there is a single cluster.
     """
     units = unit_terms(metric)
     nothing = np.zeros(len(total))
@@ -52,4 +52,4 @@ def cluster_error(metric: Metric, total: Array, confusion: Array, moments: Array
     squares = (moments[:, :-1] * twice * gradient[:, first] * gradient[:, second]).sum(axis=1)
     few = np.divide(clusters, clusters - 1.0, out=np.zeros(len(clusters)), where=clusters > 1)
     error: Array = np.sqrt(np.maximum(squares, 0.0) * few)
-    return error
+    return np.where(clusters == 1, np.nan, error)

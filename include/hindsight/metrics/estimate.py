@@ -56,7 +56,7 @@ def measured(metric: Metric, statistics: Statistics, length: int) -> Estimates:
         return found
     confusion, clusters = (pooled(runs(each, length)) for each in (statistics.confusion, statistics.clusters))
     with np.errstate(invalid="ignore"):
-        error = np.fmax(found.standard_error, cluster_error(metric, found.total, confusion, clusters))
+        error = np.maximum(found.standard_error, cluster_error(metric, found.total, confusion, clusters))
     return replace(found, standard_error=error)
 
 

@@ -19,6 +19,7 @@ import numpy as np
 
 from hindsight.domain.bins import BINS
 from hindsight.metrics.base import Metric
+from hindsight.metrics.clusters import cluster_error
 from hindsight.metrics.estimate import MIN_DAYS, per_weight, widening
 from hindsight.statistics import BinaryStatistics
 from hindsight.statistics.base import Array
@@ -29,7 +30,8 @@ class Expected:
     """A window's baseline: its value, variance, and covariance with the observed value.
 
     `reference_variance` is what the reference's own days leave uncertain; `variance` and `covariance`
-    are over the window's days; `row_error` is the observed value's error were all rows independent.
+    are over the window's days; `row_error` is the observed value's error were all rows independent, or
+    all clusters where rows have one; NaN where that is not known.
     """
 
     value: float
@@ -42,7 +44,7 @@ class Expected:
     def gap_error(self, share: float) -> float:
         """The standard error of observed - share * expected: a day that is hard for both counts once."""
         days = self.observed_variance - 2.0 * share * self.covariance + share * share * self.variance
-        return float(np.sqrt(max(days, self.row_error**2) + share * share * self.reference_variance))
+        return float(np.sqrt(np.maximum(days, self.row_error**2) + share * share * self.reference_variance))
 
 
 def curve(reference: BinaryStatistics) -> Array | None:
@@ -119,13 +121,19 @@ def expected(metric: Metric, window: BinaryStatistics, baseline: Baseline) -> Ex
         spread = values - values.mean()
         of_reference = (len(values) - 1) / len(values) * (spread * spread).sum() * wider(len(values)) ** 2
     effective = observed_total[None] * per_weight(window.rows.sum(axis=0)[None])[:, None]
+    error = metric.row_error(effective)
+    if window.clusters.any():
+        pooled = window.pooled()
+        error = np.maximum(
+            error, cluster_error(metric, observed_total[None], pooled.confusion, pooled.clusters)
+        )
     return Expected(
         float(value),
         float(variance),
         float(covariance),
         float(observed_variance),
         float(of_reference),
-        float(metric.row_error(effective)[0]),
+        float(error[0]),
     )
 
 

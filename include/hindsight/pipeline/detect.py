@@ -19,7 +19,7 @@ from hindsight.metrics.estimate import measured
 from hindsight.metrics.expectation import Baseline, expected
 from hindsight.metrics.inputs.feature import Binned
 from hindsight.pipeline.plan import reference_days, touched, zone
-from hindsight.pipeline.present import local_day, present_pairs
+from hindsight.pipeline.present import local_day, own_pairs
 from hindsight.pipeline.quality import quality_of
 from hindsight.pipeline.runtime import Runtime
 from hindsight.pipeline.snapshots import History, finite, history
@@ -36,7 +36,7 @@ def detect_degradation(spec: MonitorSpec, days: DayRange, runtime: Runtime) -> d
     """
     verdicts: dict[str, int] = {}
     with runtime.store.transaction(spec.monitor) as connection:
-        present = present_pairs(connection, runtime.store, spec)
+        present = own_pairs(connection, runtime.store, spec)
         for detector in spec.detectors:
             judged = {
                 Pair(found.horizon, local_day(spec, found.window_end) - timedelta(days=1))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
-from typing import Any
+from typing import Any, Final
 
 from hindsight.domain.spec import MonitorSpec
 from hindsight.errors import SourceError
@@ -16,6 +16,9 @@ from hindsight.sources.base import Source
 from hindsight.sources.relation import open_relation
 from hindsight.sources.statement import Statement
 from hindsight.windows import Calendar, DayRange
+
+AT_ONCE: Final = 31
+"""Days whose ids are compared together."""
 
 
 @contextmanager
@@ -41,7 +44,8 @@ def extract_predictions(spec: MonitorSpec, days: DayRange, runtime: Runtime) -> 
     asked = calendar(spec, days)
     with opened(spec, runtime) as (source, statement):
         counts = dict(source.fetch(feed.volume(statement, asked)))
-        verify_ids(spec, source, statement, asked)
+        for first in range(0, len(days), AT_ONCE):
+            verify_ids(spec, source, statement, calendar(spec, list(days)[first : first + AT_ONCE]))
     return {
         "start": str(days.start),
         "end": str(days.end),

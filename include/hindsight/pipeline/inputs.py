@@ -85,15 +85,14 @@ def taken(
     there = cuts_of(spec, connection, store)
     lacking = [name for name in spec.predictions.features if name not in there]
     if lacking:
-        # Only what lacks is read: another feature's cut stays, though its rows may be gone.
-        part = replace(
-            spec, predictions=replace(spec.predictions, features=tuple(lacking)), segments=(), custom={}
-        )
+        # All that a day reads is read, for it also says which one of duplicates counts.
         moment = as_of(reference.end, NO_LABELS, zone(spec))
-        for name, cut in from_reference(part, source, statement).items():
-            store.keep_cut(
-                connection, spec.monitor, f"input:{name}", basis_of(spec, name), moment, cut.written()
-            )
+        for name, cut in from_reference(spec, source, statement).items():
+            # Another feature's cut stays, though its rows may be gone.
+            if name in lacking:
+                store.keep_cut(
+                    connection, spec.monitor, f"input:{name}", basis_of(spec, name), moment, cut.written()
+                )
         there = cuts_of(spec, connection, store)
     return there
 

@@ -27,7 +27,7 @@ from hindsight.pipeline.plan import (
     touched,
     zone,
 )
-from hindsight.pipeline.present import present_pairs, states_of
+from hindsight.pipeline.present import own_pairs, present_pairs, states_of
 from hindsight.pipeline.quality import refuse
 from hindsight.pipeline.runtime import Runtime
 from hindsight.pipeline.segments import (
@@ -74,7 +74,7 @@ def join_ground_truth(spec: MonitorSpec, days: DayRange, runtime: Runtime) -> di
     # The rows are read under the monitor's lock, too: who reads later also writes later.
     with runtime.store.transaction(spec.monitor) as connection, opened(spec, runtime) as (source, statement):
         present = present_pairs(connection, runtime.store, spec)
-        wanted = computed(spec, days, [pair for pair, made_by in present.items() if made_by == spec.hash])
+        wanted = computed(spec, days, [pair for pair, made_by in present.items() if made_by == spec.made_by])
         wanted |= landed_late(spec, days, present, source, statement)
         pairs = sorted(wanted | outdated(spec, wanted, present))
         asked = {pair.day for pair in pairs}
@@ -215,14 +215,14 @@ def add_clusters(
     found: Sequence[Sequence[dict[str, Any]]],
 ) -> None:
     """Put the sums over clusters into the payloads; SourceError names a cluster that lies on two days."""
-    days = [asked.day(position) for position in asked.asked]
-    nearby = calendar(spec, {*days, days[0] - timedelta(days=1)})
+    reach = spec.spans[-1].count
+    days = {asked.day(position) - timedelta(days=i) for position in asked.asked for i in range(reach)}
     # Positions of other days are other ones, so what is kept apart does not go with them.
-    split = source.fetch(clusters.shared(statement.keeping({}), nearby))
+    split = source.fetch(clusters.shared(statement.keeping({}), calendar(spec, days), reach))
     if split:
         raise SourceError(
-            f"The cluster {split[0][0]!r} has predictions on more than one day, so days do not add up: "
-            "choose a `cluster` that lies within a day, such as a session or a customer's day, or remove it."
+            f"The cluster {split[0][0]!r} has predictions on more than one day of a window, so days "
+            "do not add up: choose a `cluster` that lies within a day, such as a session, or remove it."
         )
     rows = source.fetch(clusters.moments(statement, asked))
     sums = clusters.read(rows, spec.segments, len(asked.horizons))
@@ -268,10 +268,12 @@ def computed_of(
         quality = dict(remarks[position, bucket])
         if pair.horizon == NO_LABELS:
             quality |= of_labels.get(pair.day, {})
-        others = {f"{name}={OTHER}" for name, by_day in apart.items() if pair.day in by_day}
-        together = [payload for group, payload in mine if group.segment in others]
-        if together:
-            quality[OTHER_SEGMENT] = int(layout.parse(together).predictions.sum())
+        others = [f"{name}={OTHER}" for name, by_day in apart.items() if pair.day in by_day]
+        together = [[payload for group, payload in mine if group.segment == other] for other in others]
+        if any(together):  # a row may be other in several columns: the column that has most says how many
+            quality[OTHER_SEGMENT] = max(
+                int(layout.parse(payloads).predictions.sum()) for payloads in together if payloads
+            )
         if pair.horizon == NO_LABELS:
             mine = with_inputs(mine, position, inputs_of.get(pair.day, {}))
         made[pair] = pair_of(spec, pair, asked, layout, mine, quality)
@@ -354,7 +356,7 @@ def pair_of(
         predictions=int(whole.predictions.sum()),
         labelled=int(whole.labelled.sum()),
         quality=dict(sorted(quality.items())),
-        spec_hash=spec.hash,
+        spec_hash=spec.made_by,
         digest=digest.hexdigest()[:16],
     )
     return Computed(state, rows)
@@ -393,7 +395,7 @@ def put_behind(
     edited; and when the reference itself changes, every window compared with it is judged again.
     """
     besides = set(changed) - set(due(days, spec.horizons))
-    present = present_pairs(connection, store, spec)
+    present = own_pairs(connection, store, spec)  # what an older specification made cannot be made anew
     for span in spec.spans:
         edited = windows_with(spec, besides & set(known), present, span)
         if edited:
@@ -414,11 +416,12 @@ def put_behind(
 def windows_with(
     spec: MonitorSpec, pairs: Collection[Pair], present: Collection[Pair], span: Span
 ) -> list[tuple[datetime, Horizon]]:
-    """The stored windows of this length that hold one of these pairs: their start and age."""
+    """The windows of this length, all stored, that hold one of these pairs: their start and age."""
     return [
         (midnight(days_of(end, span).start, zone(spec)), horizon)
         for horizon, ends in touched(pairs, present, span).items()
         for end in ends
+        if all(Pair(horizon, day) in present for day in days_of(end, span))
     ]
 
 

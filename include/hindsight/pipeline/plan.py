@@ -55,7 +55,7 @@ def outdated(spec: MonitorSpec, pairs: Iterable[Pair], present: Mapping[Pair, st
     """
     reach = range(1 - spec.spans[-1].count, spec.spans[-1].count)
     near = {Pair(pair.horizon, pair.day + timedelta(days=ahead)) for pair in pairs for ahead in reach}
-    return {pair for pair in near if present.get(pair, spec.hash) != spec.hash}
+    return {pair for pair in near if present.get(pair, spec.made_by) != spec.made_by}
 
 
 def touched(pairs: Iterable[Pair], present: Collection[Pair], span: Span) -> dict[Horizon, list[date]]:

@@ -36,6 +36,12 @@ def present_pairs(connection: sa.Connection, store: Store, spec: MonitorSpec) ->
     return {Pair(state.horizon, local_day(spec, state.window_start)): state.spec_hash for state in states}
 
 
+def own_pairs(connection: sa.Connection, store: Store, spec: MonitorSpec) -> dict[Pair, str]:
+    """The pairs in the store that this specification made: others do not add to them."""
+    found = present_pairs(connection, store, spec)
+    return {pair: made_by for pair, made_by in found.items() if made_by == spec.made_by}
+
+
 def states_of(
     connection: sa.Connection, store: Store, spec: MonitorSpec, pairs: Iterable[Pair]
 ) -> list[tuple[date, WindowState]]:

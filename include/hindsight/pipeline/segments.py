@@ -63,6 +63,8 @@ def listed(
         ):
             if value != OTHER:
                 found[int(column)].append((int(place), value))
+        if not found:  # the reference's rows may land yet
+            return {}
         moment = as_of(reference.end, NO_LABELS, zone(spec))
         for i, name in enumerate(spec.segments):
             values = [value for _, value in sorted(found[i])][: spec.segment_limit]

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import numpy as np
 import sqlalchemy as sa
@@ -19,7 +19,7 @@ from hindsight.metrics.base import Argument, Part
 from hindsight.metrics.estimate import measured
 from hindsight.pipeline.inputs import cuts_of
 from hindsight.pipeline.plan import touched, zone
-from hindsight.pipeline.present import local_day, present_pairs
+from hindsight.pipeline.present import local_day, own_pairs
 from hindsight.pipeline.quality import quality_of
 from hindsight.pipeline.runtime import Runtime
 from hindsight.statistics import QualityStatistics, Statistics, layout_of
@@ -27,12 +27,15 @@ from hindsight.statistics.base import Array
 from hindsight.statistics.inputs import InputLayout, InputStatistics
 from hindsight.windows import DayRange, Pair, as_of, days_of, due, midnight
 
+AT_ONCE: Final = 62
+"""Windows of a length that are read together: memory does not grow with history."""
+
 
 def compute_snapshots(spec: MonitorSpec, days: DayRange, runtime: Runtime) -> dict[str, Any]:
     """Replace the snapshots of every window that holds a pair due in these days, and make those that lack."""
     count = 0
     with runtime.store.transaction(spec.monitor) as connection:
-        present = present_pairs(connection, runtime.store, spec)
+        present = own_pairs(connection, runtime.store, spec)
         pairs = set(due(days, spec.horizons)) | (set(present) - snapped(connection, spec, runtime))
         ends = {span: touched(pairs, present, span) for span in spec.spans}
         longest = spec.spans[-1].count
@@ -86,8 +89,11 @@ def history(
     found = runtime.store.statistics(
         connection, spec.monitor, start, end, horizons=[horizon], segments=segments
     )
+    own = own_pairs(connection, runtime.store, spec)
     for row in found:
-        rows.setdefault((row.version, row.segment), {})[local_day(spec, row.window_start)] = row
+        day = local_day(spec, row.window_start)
+        if Pair(horizon, day) in own:
+            rows.setdefault((row.version, row.segment), {})[day] = row
     layout = layout_of(spec)
     of_inputs: InputLayout | None = None
     if metrics_at(spec, horizon, Part.INPUTS):
@@ -108,10 +114,10 @@ def by_length(frames: Sequence[Frame]) -> list[list[Frame]]:
 
 
 def stretches(ends: Sequence[date], longest: int) -> Iterator[tuple[DayRange, list[date]]]:
-    """Ascending last days, cut where no window reaches into the next part; each with the days it needs."""
+    """Ascending last days in parts of a bounded number; each with the days it needs."""
     part: list[date] = []
     for end in ends:
-        if part and (end - part[-1]).days > longest:
+        if part and ((end - part[-1]).days > longest or len(part) == AT_ONCE):
             yield DayRange(days_of(part[0], Span(longest)).start, part[-1]), part
             part = []
         part.append(end)

@@ -36,16 +36,18 @@ def cluster_of(statement: Statement) -> sa.Label[Any]:
     return sa.case((named.is_(None), alone), else_=named).label("text_cluster")
 
 
-def shared(statement: Statement, calendar: Calendar) -> sa.Select[Any]:
-    """One cluster with rows on two of the days asked about; no row if there is none."""
-    placed = statement.placed(calendar, [cluster_of(statement)])
-    return (
-        sa.select(placed.c.text_cluster)
-        .where(placed.c.position.is_not(None))
-        .group_by(placed.c.text_cluster)
-        .having(sa.func.min(placed.c.position) < sa.func.max(placed.c.position))
-        .limit(1)
-    )
+def shared(statement: Statement, calendar: Calendar, within: int) -> sa.Select[Any]:
+    """One cluster with rows on two days that lie less than so many days apart; no row if there is none."""
+    name = statement.spec.predictions.columns.cluster
+    assert name is not None
+    column = statement.log.column(name, "cluster")
+    placed = statement.placed(calendar, [column.label("cluster")])
+    keys = [placed.c.cluster, placed.c.position]
+    there = sa.and_(placed.c.position.is_not(None), placed.c.cluster.is_not(None))
+    days = sa.select(*keys).where(there).group_by(*keys).subquery("days_of_clusters")
+    before = sa.func.lag(days.c.position).over(partition_by=days.c.cluster, order_by=days.c.position)
+    steps = sa.select(days.c.cluster, (days.c.position - before).label("step")).subquery("steps")
+    return sa.select(steps.c.cluster).where(steps.c.step < constant(within)).limit(1)
 
 
 def moments(statement: Statement, calendar: Calendar) -> sa.Select[Any]:

@@ -98,8 +98,7 @@ def touched(
     parts: list[sa.Select[Any]] = []
     if said.landed is not None:
         log.time(said.landed, "landed")  # says so if there is no such column
-        logged = log.time(said.logged or said.time, "logged")
-        day = statement.day_of(logged, calendar).label("day")
+        day = statement.day_of(statement.known_time(), calendar).label("day")
         fresh = log.during(said.landed, start, end)
         placed = statement.placed(calendar, [day], fresh, called="fresh")
         age = placed.c.day - placed.c.position
@@ -142,11 +141,14 @@ def label_quality(statement: Statement, calendar: Calendar, lookback: int, last:
     asked = calendar.asked[lookback:]
     start, end = calendar.midnights[asked[0]], calendar.midnights[asked[-1] + 1]
     time = truth.time(columns.time, "time")
+    unusable = [statement.shape.actual().is_(None)]
+    if columns.weight is not None:
+        unusable.append(statement.label_weight().is_(None))
     learnt = (
         sa.select(
             statement.day_of(time, calendar).label("position"),
             truth.column(columns.id, "id").label("id"),
-            flag(statement.shape.actual().is_(None)).label("invalid"),
+            flag(sa.or_(*unusable)).label("invalid"),
         )
         .select_from(truth.rows)
         .where(*truth.where(), truth.during(columns.time, start, end))
@@ -160,9 +162,8 @@ def label_quality(statement: Statement, calendar: Calendar, lookback: int, last:
         .cte("labels_of_days")
     )
     log, named = statement.log, statement.spec.predictions.columns
-    known = log.time(named.logged, "logged") if named.logged else log.time(named.time, "time")
     # The day by whose end a prediction was known: a row that is logged later was not there yet.
-    seen = statement.day_of(known, calendar)
+    seen = statement.day_of(statement.known_time(), calendar)
     said = statement.placed(calendar, [log.column(named.id, "id").label("id"), seen.label("seen")])
     near = sa.and_(
         said.c.id == labels.c.id,

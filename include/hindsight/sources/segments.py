@@ -43,12 +43,12 @@ def together(statement: Statement, calendar: Calendar, top: int) -> sa.Select[An
 
 def placed(statement: Statement, calendar: Calendar) -> tuple[sa.CTE, bool]:
     """The prediction log's segments, with the day on which each row was logged, if that is known."""
-    log, name = statement.log, statement.spec.predictions.columns.logged
+    name = statement.spec.predictions.columns.logged
     columns: list[Any] = [
         statement.segment(segment).label(f"segment_{i}") for i, segment in enumerate(statement.spec.segments)
     ]
     if name is not None:
-        columns.append(statement.day_of(log.time(name, "logged"), calendar).label("seen"))
+        columns.append(statement.day_of(statement.known_time(), calendar).label("seen"))
     return statement.placed(calendar, columns), name is not None
 
 

@@ -47,6 +47,11 @@ def bucket(days: Column, horizons: tuple[int, ...], fact: Column | None = None) 
     return sa.case(*none, *steps, else_=constant(len(horizons)))
 
 
+def turn_of(labels: sa.FromClause) -> list[Column]:
+    """The order in which labels of one id count: by time, then by everything else that they say."""
+    return [labels.c.time, labels.c.actual, *([labels.c.weight] if "weight" in labels.c else [])]
+
+
 class Statement:
     """A monitor's statistics as a Select, over the relations that hold its logs."""
 
@@ -222,6 +227,22 @@ class Statement:
             return placed
         return sa.select(placed).where(placed.c.position.is_not(None)).subquery("inside")
 
+    def known_time(self) -> Column:
+        """When a prediction was known: when it was logged, or where that is not told, its own time."""
+        columns = self.spec.predictions.columns
+        own = self.log.time(columns.time, "time")
+        if columns.logged is None:
+            return own
+        return sa.func.coalesce(self.log.time(columns.logged, "logged"), own)
+
+    def label_weight(self) -> Column:
+        """How many predictions a label stands for, null where that cannot be."""
+        name = self.spec.ground_truth.columns.weight
+        assert name is not None
+        raw = self.truth.measure(name, "weight")
+        good = sa.and_(raw > constant(0.0), raw <= constant(WEIGHT))
+        return sa.case((good, raw), else_=sa.null())
+
     def version(self) -> Column:
         """The version that a row names."""
         name = self.spec.predictions.columns.version
@@ -243,7 +264,7 @@ class Statement:
         time = self.log.time(columns.time, "time")
         late: list[Any] = []
         if columns.logged is not None:
-            logged = self.log.time(columns.logged, "logged")
+            logged = self.known_time()
             late = [logged.label("logged"), self.day_of(logged, calendar).label("logged_day")]
         placed = self.placed(
             calendar,
@@ -318,9 +339,7 @@ class Statement:
         time = truth.time(columns.time, "time")
         weight: list[Any] = []
         if columns.weight is not None:
-            raw = truth.measure(columns.weight, "weight")
-            good = sa.and_(raw > constant(0.0), raw <= constant(WEIGHT))
-            weight = [sa.case((good, raw), else_=sa.null()).label("weight")]
+            weight = [self.label_weight().label("weight")]
         rows = (
             sa.select(
                 truth.column(columns.id, "id").label("id"),
@@ -346,7 +365,7 @@ class Statement:
             return rows
 
         def in_turn(function: sa.FunctionElement[Any]) -> Column:
-            return function.over(partition_by=rows.c.id, order_by=[rows.c.time, rows.c.actual])
+            return function.over(partition_by=rows.c.id, order_by=turn_of(rows))
 
         turned = sa.select(
             *rows.c,
@@ -358,7 +377,5 @@ class Statement:
             return turned.cte("learnt")
         turn = turned.subquery("turned")
         contradicts = sa.case((turn.c.previous != turn.c.actual, turn.c.day))
-        later = sa.func.min(contradicts).over(
-            partition_by=turn.c.id, order_by=[turn.c.time, turn.c.actual], rows=(1, None)
-        )
+        later = sa.func.min(contradicts).over(partition_by=turn.c.id, order_by=turn_of(turn), rows=(1, None))
         return sa.select(*turn.c, later.label("contradicted_day")).cte("learnt")

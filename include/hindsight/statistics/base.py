@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from itertools import chain
 from typing import Any, ClassVar, Final, Self
 
@@ -42,7 +42,10 @@ class Term:
     power: int = 0
 
 
-WEIGHTS: Final = (Term("weight", labelled=True), Term("weight2", labelled=True))
+WEIGHTS: Final = (
+    Term("weight", labelled=True, wide=True),
+    Term("weight2", labelled=True, wide=True),
+)
 """Summed besides a kind's own terms where labels have weights; the second is the weight's square."""
 
 
@@ -114,7 +117,9 @@ class Layout(ABC):
     @property
     def summed(self) -> tuple[Term, ...]:
         """Everything the statement sums, in its order."""
-        return (*self.terms, *WEIGHTS) if self.weighted else self.terms
+        if not self.weighted:
+            return self.terms
+        return (*(replace(term, wide=term.wide or term.labelled) for term in self.terms), *WEIGHTS)
 
     @abstractmethod
     def zeros(self, batch: int) -> Statistics:

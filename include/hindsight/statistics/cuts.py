@@ -8,6 +8,7 @@ values, the other ones that the reference knew, and those that it did not.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite, nextafter
@@ -142,11 +143,12 @@ class CategoryCut(Cut):
 def number_cut(tiles: Sequence[float], least: float) -> NumberCut:
     """The cut of a number from the greatest value in each of equal parts of the reference, and its least.
 
-    The centre is the median; the scale is the distance from the tenth to the ninetieth part, else of all that
+    A greatest value that repeats begins a bin of its own, so that values that are frequent are never taken
+    together.  The centre is the median; the scale is the distance from the tenth to the ninetieth part, else of all that
     there is, else 1.
 
     >>> number_cut([1.0, 1.0, 2.0, 4.0], 0.5).edges
-    (0.5, 1.0000000000000002, 2.0000000000000004, 4.000000000000001)
+    (0.5, 1.0, 1.0000000000000002, 2.0000000000000004, 4.000000000000001)
     """
     ordered = sorted(top + 0.0 for top in tiles)  # of 0.0 and -0.0 engines give either one
     least = least + 0.0
@@ -154,7 +156,9 @@ def number_cut(tiles: Sequence[float], least: float) -> NumberCut:
     def at(share: float) -> float:
         return ordered[max(round(share * len(ordered)) - 1, 0)]
 
-    edges = sorted({nextafter(top, np.inf) for top in ordered} - {least} | {least})
+    # A value that fills a part and more, as those of whole numbers and flags do, has a bin of its own.
+    heavy = {top for top, count in Counter(ordered).items() if count > 1 and top > least}
+    edges = sorted({nextafter(top, np.inf) for top in ordered} | heavy | {least})
     edges = [edge for edge in edges if isfinite(edge)] or [least]
     spreads = [at(0.9) - at(0.1), ordered[-1] - least, 1.0]
     scale = next((spread for spread in spreads if spread > 0.0 and isfinite(spread)), 1.0)

@@ -6,7 +6,8 @@ import numpy as np
 
 from hindsight.domain.values import Direction
 from hindsight.metrics.base import BINARY, Metric, binary, divide
-from hindsight.metrics.binary.curves import MIDDLES
+from hindsight.metrics.binary.curves import MIDDLES, WIDTHS
+from hindsight.metrics.spread import spread_error
 from hindsight.statistics import Statistics
 from hindsight.statistics.base import Array
 
@@ -15,8 +16,8 @@ class ScoreSpread(Metric):
     """sqrt(mean of (score - mean score)²) over all predictions; a model that loses a feature loses spread.
 
     Needs no labels.  Exact to 4e-5, below which the sums of squares hold no digits: for scores that all lie
-    under 1e-4 use `score_quantile`.  The row error is the delta method's, sqrt((m4 - s⁴) / (4 s² n)) with the
-    fourth central moment m4 taken from the middles of score bins (Rao, 1973).
+    under 1e-4 use `score_quantile`.  For the row error see `spread_error`: that of scores that
+    are all alike is 0.
     """
 
     name = "score_spread"
@@ -31,17 +32,15 @@ class ScoreSpread(Metric):
         return np.column_stack([found.predictions, found.spread, found.said.sum(axis=1)])
 
     def value(self, terms: Array) -> Array:
-        rows, total, squares = terms[:, :3].T
-        mean = divide(total, rows)
-        return np.sqrt(np.maximum(divide(squares, rows) - mean * mean, 0.0))
+        return np.sqrt(self._variance(terms))
 
     def row_error(self, terms: Array) -> Array:
-        rows, counts = terms[:, 0], terms[:, 3:]
-        mean = divide((counts * MIDDLES).sum(axis=1), rows)
-        away = (MIDDLES - mean[:, None]) ** 2
-        second = divide((counts * away).sum(axis=1), rows)
-        fourth = divide((counts * away * away).sum(axis=1), rows)
-        return np.sqrt(divide(np.maximum(fourth - second * second, 0.0), 4.0 * second * rows))
+        return spread_error(terms[:, 0], self._variance(terms), terms[:, 3:], MIDDLES, WIDTHS)
 
     def rows(self, terms: Array) -> Array:
         return terms[:, 0]
+
+    def _variance(self, terms: Array) -> Array:
+        rows, total, squares = terms[:, :3].T
+        mean = divide(total, rows)
+        return np.maximum(divide(squares, rows) - mean * mean, 0.0)

@@ -8,12 +8,13 @@ from typing import ClassVar, Final
 import numpy as np
 
 from hindsight.domain.values import Direction
+from hindsight.metrics.estimate import MIN_DAYS
 from hindsight.metrics.inputs.chance import chance_of
 from hindsight.metrics.inputs.feature import Binned, carried
 from hindsight.statistics.base import Array
 from hindsight.statistics.cuts import Cut, NumberCut
 
-CURVES: Final = 3
+CURVES: Final = 4
 
 
 class Gaps(Binned):
@@ -25,19 +26,20 @@ class Gaps(Binned):
     mean without drift is taken off, and the root is the value: of a large distance that takes next to
     nothing. The standard error is the delta method's, that of the distance times distance / value, but no
     more than sqrt(2) times it.  Without drift, the value exceeds 1.645 errors in 6 % of windows at most (in
-    the tests).
+    the tests, with 28 days of reference); with less than 7 days of reference the error is not known.
     """
 
     kinds = ("number",)
     direction = Direction.LOWER
     per_bin: ClassVar[int] = 3
-    """How many terms there are per bin, but for one."""
+    """How many terms there are per bin, but for two."""
 
     def parts(self, cut: Cut, rows: Array, counts: Array, sums: Array) -> Array:
         assert isinstance(cut, NumberCut)
         known = chance_of(cut)
         edges = known.below, known.day
-        of_rows = np.array([1.0 / known.rows.rows, known.rows.kappa])
+        enough = float(known.rows.days >= MIN_DAYS)
+        of_rows = np.array([1.0 / known.rows.rows, known.rows.kappa, enough])
         first = [rows * rows, *carried(rows, of_rows), *carried(rows, *edges)]
         return np.column_stack([counts, *first, *self.others(cut, rows, counts, sums)])
 
@@ -53,23 +55,24 @@ class Gaps(Binned):
     def error(self, rows: Array, parts: Array) -> Array:
         distance, chance, error = self.plain(rows, parts)
         left = np.maximum(distance * distance - chance, chance)
-        return error * np.sqrt(1.0 + np.divide(chance, left, out=np.zeros_like(left), where=left > 0))
+        error = error * np.sqrt(1.0 + np.divide(chance, left, out=np.zeros_like(left), where=left > 0))
+        return np.where(parts[:, self.bins(parts) + CURVES - 1] > 0.0, error, np.nan)
 
     def others(self, cut: NumberCut, rows: Array, counts: Array, sums: Array) -> list[Array]:
         """Further terms."""
         return []
 
     def bins(self, parts: Array) -> int:
-        """How many bins the feature has: terms are they, three more, and twice the edges, which are one
+        """How many bins the feature has: terms are they, four more, and twice the edges, which are one
         less.
         """
-        return int(parts.shape[1] - 1) // self.per_bin
+        return int(parts.shape[1] - 2) // self.per_bin
 
     def curves(self, rows: Array, parts: Array) -> tuple[Array, Array, Array]:
         """The gap at each edge, its standard error without drift, and the reference's share by bin."""
         bins = self.bins(parts)
         counts, rest = parts[:, :bins], parts[:, bins:]
-        per_row, kappa = (rest[:, 1:CURVES] / rows[:, None]).T
+        per_row, kappa = (rest[:, 1:3] / rows[:, None]).T
         h = 1.0 / rows + per_row
         kappa = kappa + rest[:, 0] / (rows * rows)
         below = rest[:, CURVES : CURVES + bins - 1] / rows[:, None]

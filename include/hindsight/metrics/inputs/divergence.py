@@ -8,12 +8,13 @@ from typing import ClassVar, Final
 import numpy as np
 
 from hindsight.domain.values import Direction
+from hindsight.metrics.estimate import MIN_DAYS
 from hindsight.metrics.inputs.chance import chance_of
 from hindsight.metrics.inputs.feature import Binned, carried
 from hindsight.statistics.base import Array
 from hindsight.statistics.cuts import Cut
 
-EXTRAS: Final = 6
+EXTRAS: Final = 7
 
 
 class Divergence(Binned):
@@ -27,7 +28,8 @@ class Divergence(Binned):
     Rao and Scott, 1984). To that the standard error adds what a distance that is there varies by, 4 *
     curvature * distance times the largest h + t κ, as a noncentral chi-square does.  Without drift, the
     value exceeds 1.645 errors in 6 % of windows at most, from 50 rows up and however much days differ (in
-    the tests).
+    the tests, with 28 days of reference).  With less than 7 days of reference nobody knows what days differ
+    by, and the standard error is not known.
 
     Numbers are compared by tenths of the reference, categories by value with those under 1 % together.
     """
@@ -49,6 +51,7 @@ class Divergence(Binned):
             known.first,
             known.second,
             (known.share > 0).sum() - 1.0,
+            float(reference.days >= MIN_DAYS),
         ]
         return np.column_stack(
             [grouped, *carried(rows, known.share), rows * rows, *carried(rows, np.array(extras))]
@@ -56,7 +59,7 @@ class Divergence(Binned):
 
     def _chance(self, rows: Array, parts: Array) -> tuple[Array, Array, Array]:
         """Mean and variance of the quadratic form without drift, and the largest variance of a direction."""
-        per_row, kappa, first, second, free = (parts[:, 1 - EXTRAS :] / rows[:, None]).T
+        per_row, kappa, first, second, free, _ = (parts[:, 1 - EXTRAS :] / rows[:, None]).T
         h = 1.0 / rows + per_row
         kappa = kappa + parts[:, -EXTRAS] / (rows * rows)
         mean = free * h + first * kappa
@@ -82,7 +85,8 @@ class Divergence(Binned):
     def error(self, rows: Array, parts: Array) -> Array:
         _, variance, largest = self._chance(rows, parts)
         there = self.measure(rows, parts)
-        return np.sqrt(self.curvature**2 * variance + 4.0 * self.curvature * there * largest)
+        error = np.sqrt(self.curvature**2 * variance + 4.0 * self.curvature * there * largest)
+        return np.where(parts[:, -1] > 0.0, error, np.nan)
 
 
 def times_log(value: Array, ratio_of: Array, to: Array) -> Array:

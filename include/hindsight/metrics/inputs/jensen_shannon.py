@@ -12,7 +12,8 @@ class JensenShannon(Divergence):
     """Mean information in bits that a row gives on whether it is of the window or of the reference (Lin,
     1991).
 
-    Between 0 and 1, where nothing is in common: it does not run away for values that are new.  It is the
+    Between 0 and 1, to which it tends where nothing is in common as rows get many (shares are shrunk by half
+    a row): it does not run away for values that are new.  It is the
     square of what scipy calls the Jensen-Shannon distance, to base 2, less what chance alone gives: see
     `Divergence`.
     """

@@ -11,6 +11,7 @@ from hindsight.domain.values import Direction
 from hindsight.metrics.base import Argument, Metric, Numbered, divide
 from hindsight.metrics.inputs.calls import OfCalls
 from hindsight.metrics.inputs.feature import inputs
+from hindsight.metrics.woodruff import around, error_of
 from hindsight.statistics import Statistics
 from hindsight.statistics.base import Array, Ints
 from hindsight.statistics.inputs import LATEST
@@ -25,8 +26,8 @@ class Latency(OfCalls, Numbered):
 
     Calls are all logged rows but duplicates, also those that gave no usable answer; those without a latency
     from 0 to 10⁸ ms are left out.  A bin ends 12 % above where it begins, and within it the quantile is
-    interpolated; `bound` is the distance to the farther edge.  The row error is half of what the quantile
-    moves between the shares one binomial error above and below (Woodruff, 1952).
+    interpolated; `bound` is the distance to the farther edge.  The row error is Woodruff's (see
+    `woodruff`), not known below 4 calls for the median, 73 for 0.95 and 381 for 0.99.
     """
 
     name = "latency"
@@ -60,10 +61,8 @@ class Latency(OfCalls, Numbered):
 
     def row_error(self, terms: Array) -> Array:
         rows = self.rows(terms)
-        step = np.sqrt(rows * self.number * (1.0 - self.number))
-        low, _ = self._at(terms, np.maximum(self.number * rows - step, 0.0))
-        high, _ = self._at(terms, np.minimum(self.number * rows + step, rows))
-        return np.where(rows > 0, 0.5 * (high - low), np.nan)
+        low, high = around(rows, self.number)
+        return error_of(self._at(terms, low)[0], self._at(terms, high)[0])
 
     def rows(self, terms: Array) -> Array:
         rows: Array = terms.sum(axis=1)

@@ -33,7 +33,7 @@ class Wasserstein(Gaps):
         return [*carried(rows, np.diff(edges)), below, above]
 
     def _widths(self, rows: Array, parts: Array) -> Array:
-        widths: Array = parts[:, 3 * self.bins(parts) + 1 : -2] / rows[:, None]
+        widths: Array = parts[:, 3 * self.bins(parts) + 2 : -2] / rows[:, None]
         return widths
 
     def plain(self, rows: Array, parts: Array) -> tuple[Array, Array, Array]:

@@ -15,7 +15,8 @@ class PredictionEntropy(Metric):
 
     Needs no labels; a collapse to few classes shows whichever they are.  The row error is the delta method's,
     sqrt((sum of p ln² p - entropy²) / n), less what sampling adds to that, and at least the second order's
-    sqrt((classes - 1) / (2 n²)), which is what is left at an even split (Harris, 1975).
+    sqrt((classes - 1) / (2 n²)), which is what is left at an even split (Harris, 1975), p after adding two
+    of each class, so that 40 rows of one class do not claim to be certain.
     """
 
     name = "prediction_entropy"
@@ -39,8 +40,8 @@ class PredictionEntropy(Metric):
 
     def row_error(self, terms: Array) -> Array:
         rows = self.rows(terms)
-        share, surprise = self._surprise(terms)
-        first = np.maximum((share * surprise**2).sum(axis=1) - self.value(terms) ** 2, 0.0)
+        share, surprise = self._surprise(terms + 2.0)
+        first = np.maximum((share * surprise**2).sum(axis=1) - (share * surprise).sum(axis=1) ** 2, 0.0)
         seen = np.maximum((terms > 0).sum(axis=1) - 1.0, 0.0)
         least = divide(seen, 2.0 * rows * rows)
         return np.sqrt(np.maximum(divide(first, rows) - least, least))

@@ -4,8 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 
+from hindsight.metrics.base import divide
 from hindsight.statistics import RegressionStatistics
 from hindsight.statistics.base import Array
+
+
+def distances(rows: Array, total: Array, squares: Array, grain: Array) -> tuple[Array, Array, Array]:
+    """The sum of squared distances from the mean, what rounding can make of it, and the least to be believed.
+
+    Values are exact to a billionth of the unit and squares to one of unit²; sums are floats, of which
+    differences below 1e-12 of the squares are not to be believed.  `grain` is rows * unit².
+    """
+    left = squares - divide(total * total, rows)
+    fixed = 1e-9 * (np.sqrt(squares * grain) + grain)
+    return left, fixed + 1e-14 * squares, fixed + 1e-12 * squares
 
 
 def per_row(total: Array, rows: Array) -> Array:

@@ -6,7 +6,7 @@ import numpy as np
 
 from hindsight.domain.values import Direction
 from hindsight.metrics.base import REGRESSION, Metric, divide, regression
-from hindsight.metrics.regression.moments import fourth_powers, mixed
+from hindsight.metrics.regression.moments import distances, fourth_powers, mixed
 from hindsight.statistics import Statistics
 from hindsight.statistics.base import Array
 
@@ -50,6 +50,6 @@ class R2(Metric):
     def _spread(self, terms: Array) -> Array:
         """Sum of squared distances of the actuals from their mean."""
         rows, actual, actual2, grain = terms[:, 0], terms[:, 2], terms[:, 3], terms[:, 4]
-        spread = actual2 - divide(actual * actual, rows)
+        spread, _, least = distances(rows, actual, actual2, grain)
         # What is left of equal actuals after rounding is not a spread.
-        return np.where(spread > 1e-9 * (actual2 + grain), spread, 0.0)
+        return np.where(spread > least, spread, 0.0)

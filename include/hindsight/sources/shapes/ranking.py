@@ -8,14 +8,17 @@ from typing import Any
 import sqlalchemy as sa
 
 from hindsight.sources.base import Kind
-from hindsight.sources.expressions import Column, constant, flag, squarable
+from hindsight.sources.expressions import Column, constant, flag, number, squarable, summands
 from hindsight.sources.shapes.base import Block, Shape
 from hindsight.sources.shapes.derived import derived, numbers
-from hindsight.statistics.base import ONE
+from hindsight.statistics.base import LIMB, ONE, Term
 from hindsight.statistics.ranking import RankingLayout
 
 BEST = 31.0
 """The greatest feedback: its gain, 2^31 - 1, is about what two ratios of doubles can still tell apart."""
+
+
+GAIN = Term("gain", wide=True)
 
 
 class RankingShape(Shape):
@@ -35,10 +38,10 @@ class RankingShape(Shape):
         raw = self.log.measure(columns.position, "position")
         place = sa.case((sa.and_(raw >= constant(1.0), raw == sa.func.floor(raw)), raw), else_=sa.null())
         query = self.log.column(columns.query, "query", Kind.TEXT, Kind.NUMBER)
-        return [place.label("place"), query.label("shown_for")]
+        return [place.label("place"), sa.cast(query, sa.Text).label("text_query")]
 
     def unusable(self, rows: sa.FromClause) -> list[tuple[Column, str]]:
-        return [(rows.c.place.is_(None), "invalid_position"), (rows.c.shown_for.is_(None), "null_query")]
+        return [(rows.c.place.is_(None), "invalid_position"), (rows.c.text_query.is_(None), "null_query")]
 
     def actual(self) -> Column:
         name = self.spec.ground_truth.columns.actual
@@ -85,7 +88,12 @@ class RankingShape(Shape):
     @property
     def keys(self) -> list[str]:
         """What tells one query from another."""
-        return ["position", "version", *(f"segment_{i}" for i in range(len(self.spec.segments))), "shown_for"]
+        return [
+            "position",
+            "version",
+            *(f"segment_{i}" for i in range(len(self.spec.segments))),
+            "text_query",
+        ]
 
     def queries(self, joined: sa.FromClause) -> Block:
         """Judged queries: what one is at a horizon comes with it, and goes again at the next."""
@@ -96,7 +104,11 @@ class RankingShape(Shape):
         def discounted(place: Column, cutoff: int) -> Column:
             within = place <= constant(cutoff)
             gain = item.c.gain / sa.func.ln(constant(1.0) + place)
-            return sa.func.sum(sa.case((within, gain), else_=constant(0.0)))
+            # Whole numbers, so that the sum does not depend on the order of a query's items.
+            high, low = (
+                sa.func.sum(sa.case((within, part), else_=constant(0))) for part in summands(GAIN, gain)
+            )
+            return number(high) * constant(float(LIMB)) + number(low)
 
         measures: list[Any] = [
             sa.func.max(sa.case((hit, constant(1.0) / item.c.place), else_=constant(0.0))).label("rr")
