@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import reduce
 from itertools import chain
+from math import isfinite
 from typing import Any, Final, cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
@@ -27,6 +28,8 @@ from hindsight.sources.database import leaves_its_brackets
 from hindsight.statistics.quality import ODDITIES
 
 MAX_HORIZON: Final = Horizon(120)
+MAX_VALUES: Final = 20_000
+"""Segment values that are told apart by name in one statement."""
 
 Fault = tuple[Path, str]
 
@@ -187,6 +190,10 @@ def _classes(spec: MonitorSpec) -> Iterator[Fault]:
     if len(spec.classes) < 2:
         where = "name them in predictions.classes, or as the keys of predictions.columns.scores"
         yield path, f"a multiclass model has at least two classes: {where}"
+    numbers = Counter(number for name in spec.classes if (number := _number(name)) is not None)
+    for number, count in numbers.items():
+        if count > 1 or not isfinite(number):
+            yield path, f"a class of a number column may be {number:g} once: {', '.join(spec.classes)}"
     if isinstance(scores, Mapping) and named and set(named) != set(scores):
         odd = sorted(set(named) ^ set(scores))
         yield path, f"classes and the keys of columns.scores differ: {', '.join(odd)}"
@@ -232,7 +239,18 @@ def _custom(spec: MonitorSpec) -> Iterator[Fault]:
                 yield ("custom", name, side), f"the {side} of {name!r} must be one SQL expression, {must}"
 
 
+def _number(name: str) -> float | None:
+    """A class's name as a number, if it is one: what it is compared with in a column of numbers."""
+    with suppress(ValueError):
+        return float(name)
+    return None
+
+
 def _segments(spec: MonitorSpec) -> Iterator[Fault]:
+    values = spec.segment_limit * len(spec.segments)
+    if values > MAX_VALUES:
+        many = f"{spec.segment_limit} values of {len(spec.segments)} segment columns"
+        yield ("segment_limit",), f"{many} are {values}, and {MAX_VALUES} at most can be kept apart"
     columns = spec.predictions.columns
     mapped = {columns.id: "id", columns.time: "time"}
     for index, segment in present(spec.segments):
