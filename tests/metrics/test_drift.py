@@ -274,6 +274,58 @@ def test_one_day_of_reference_says_nothing_of_days() -> None:
     assert told.tolist() == [0.0]
 
 
+@pytest.mark.parametrize("name", NUMBERS)
+def test_a_reference_of_less_than_a_week_gives_a_value_without_an_error(name: str) -> None:
+    """What days differ by is not known then, so nothing may be judged: one day would be wrong every third
+    time.
+    """
+    rng = np.random.default_rng(9)
+    world = replace(EVEN, tilt=0.3)
+    for days, known in ((1, False), (6, False), (7, True)):
+        cut = number(GRID, world.days(rng, days, 2000))
+        terms = of(name).terms(read(cut, *summed(cut, GRID, world.days(rng, 20, 2000))))
+        assert np.isfinite(of(name).value(terms)).all()
+        assert (np.isfinite(of(name).row_error(terms)) == known).all(), days
+
+
+def flags(*shares: float) -> Array:
+    """Days of a thousand rows of which so many are 1."""
+    return np.array([[1000.0 * (1.0 - share), 1000.0 * share] for share in shares])
+
+
+def test_heavy_values_have_bins_of_their_own() -> None:
+    """A flag that goes from 70 % to 30 %: the area is .40 of its range, and nine tenths do not exceed 1."""
+    values = np.array([0.0, 1.0])
+    cut = number(values, flags(*[0.7] * 28))
+    statistics = read(cut, *summed(cut, values, flags(0.3)))
+    for name, told in {"wasserstein": 0.4, "feature_p90": 1.0, "kolmogorov_smirnov": 0.4}.items():
+        found = of(name).value(of(name).terms(statistics))[0]
+        assert found == pytest.approx(told, abs=0.005), name
+    whole = np.arange(6.0)
+    cut = number(whole, np.full((28, 6), 100.0))
+    assert (cut.counts > 0).sum(axis=1).tolist() == [6] * 28
+    assert set(np.searchsorted(cut.edges, whole + 0.5, side="right")).isdisjoint(
+        np.searchsorted(cut.edges, whole, side="right")
+    )
+
+
+def test_without_drift_few_windows_of_a_flag_exceed_their_error() -> None:
+    """Few different values: the gap's square is less than that of continuous ones."""
+    rng, values = np.random.default_rng(10), np.array([0.0, 1.0])
+    loudest = dict.fromkeys(NUMBERS, 0.0)
+    means = []
+    for _ in range(6):
+        cut = number(values, flags(*(rng.binomial(1000, 0.7, 28) / 1000.0)))
+        statistics = read(cut, *summed(cut, values, flags(*(rng.binomial(1000, 0.7, 400) / 1000.0))))
+        for name in NUMBERS:
+            terms = of(name).terms(statistics)
+            hits = of(name).value(terms) > 1.645 * of(name).row_error(terms)
+            loudest[name] += hits.mean() / 6.0
+        means.append((of("kolmogorov_smirnov").value(of("kolmogorov_smirnov").terms(statistics)) > 0).mean())
+    assert max(loudest.values()) <= 0.065, loudest
+    assert np.mean(means) > 0.2, "what chance gives of a flag is not overrated"
+
+
 BAD: list[tuple[Callable[[InputStatistics], None], str]] = [
     (lambda s: s.gaps.__setitem__((0, 0), [5, 0, 0, 5]), "a day of the window has no bins"),
     (lambda s: s.gaps.__setitem__((0, 0), [5, 5, 0, 0]), "the feature has no value in the window"),

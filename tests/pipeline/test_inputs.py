@@ -495,21 +495,22 @@ def test_numbers_that_turn_into_words_are_invalid(bench: Bench, spec: MonitorSpe
 
 
 def test_a_drift_opens_a_breach_against_the_reference(bench: Bench, spec: MonitorSpec) -> None:
+    after = FIRST + timedelta(days=8)
     rows = [
         extended(
             prediction(f"r{i}-{j}", FIRST + timedelta(days=i)), hour=j % 24, error="e" if j < 3 else None
         )
-        for i in range(6)
+        for i in range(9)
         for j in range(100)
     ]
     now = [
         extended(
-            prediction(f"n{j}", AFTER + timedelta(days=1)), hour=20 + j % 4, error="e" if j < 40 else None
+            prediction(f"n{j}", after + timedelta(days=1)), hour=20 + j % 4, error="e" if j < 40 else None
         )
         for j in range(200)
     ]
     watched = replace(
-        with_reference(spec, FIRST, 5),
+        with_reference(spec, FIRST, 8),
         detectors=(
             Threshold(metric="psi(hour)", max=0.25, window=Span(1), at=NO_LABELS),
             Threshold(metric="error_rate", relative=0.5, window=Span(1), at=NO_LABELS),
@@ -517,11 +518,11 @@ def test_a_drift_opens_a_breach_against_the_reference(bench: Bench, spec: Monito
         ),
     )
     place = at(watched, written(world(rows + now), "parquet", bench.folder))
-    bench.run(place, FIRST, AFTER + timedelta(days=1))
+    bench.run(place, FIRST, after + timedelta(days=1))
     with bench.store.transaction() as connection:
         found = bench.store.detections(connection, "odd")
     by_day = {(d.metric, d.window_start): d for d in found}
-    quiet, loud = local(AFTER, 0), local(AFTER + timedelta(days=1), 0)
+    quiet, loud = local(after, 0), local(after + timedelta(days=1), 0)
     for metric in ("psi(hour)", "error_rate", "feature_mean(hour)"):
         assert by_day[metric, quiet].verdict is Verdict.CLEAR, by_day[metric, quiet].reason
         assert by_day[metric, loud].verdict is Verdict.BREACH, by_day[metric, loud].reason

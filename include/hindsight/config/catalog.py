@@ -77,9 +77,9 @@ def kind(value: Mapping[str, Any]) -> str:
 
 
 def first_sentence(text: str) -> str:
-    """What a docstring says first: as far as a full stop before a new sentence, or the end of its paragraph.
+    r"""What a docstring says first: as far as a full stop before a new sentence, or the end of its paragraph.
 
-    >>> first_sentence("Mean of it, e.g. of\\nthis.  More of it.\\n\\nAnd more.")
+    >>> first_sentence("Mean of it, e.g. of\nthis.  More of it.\n\nAnd more.")
     'Mean of it, e.g. of this.'
     """
     paragraph = " ".join(text.partition("\n\n")[0].split())

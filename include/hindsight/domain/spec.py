@@ -187,8 +187,8 @@ class MonitorSpec:
     in `segments`, of which the `segment_limit` most frequent values are kept apart.  Besides the single days,
     `windows` are kept: `7d`, or a `week` or `month` of the calendar.  What is kept are the `metrics`, besides
     volume and coverage.  A message about an incident links its `runbook`.  `custom` names ratios of the
-    team's own.  `quality` says which oddities of the logs fail a run instead of being counted.  `hash` names the
-    content of the file that made it, `basis` the part of it that statistics are computed from.
+    team's own.  `quality` says which oddities of the logs fail a run instead of being counted.  `hash` names
+    the content of the file that made it, `basis` the part of it that statistics are computed from.
     """
 
     monitor: str

@@ -41,10 +41,15 @@ class Expected:
     reference_variance: float
     row_error: float
 
-    def gap_error(self, share: float) -> float:
-        """The standard error of observed - share * expected: a day that is hard for both counts once."""
+    def gap_error(self, share: float) -> float | None:
+        """The standard error of observed - share * expected: a day that is hard for both counts once.
+
+        None where it is not known.
+        """
+        if not np.isfinite(self.row_error):
+            return None
         days = self.observed_variance - 2.0 * share * self.covariance + share * share * self.variance
-        return float(np.sqrt(np.maximum(days, self.row_error**2) + share * share * self.reference_variance))
+        return float(np.sqrt(max(days, self.row_error**2) + share * share * self.reference_variance))
 
 
 def curve(reference: BinaryStatistics) -> Array | None:

@@ -144,8 +144,8 @@ def number_cut(tiles: Sequence[float], least: float) -> NumberCut:
     """The cut of a number from the greatest value in each of equal parts of the reference, and its least.
 
     A greatest value that repeats begins a bin of its own, so that values that are frequent are never taken
-    together.  The centre is the median; the scale is the distance from the tenth to the ninetieth part, else of all that
-    there is, else 1.
+    together.  The centre is the median; the scale is the distance from the tenth to the ninetieth part, else
+    of all that there is, else 1.
 
     >>> number_cut([1.0, 1.0, 2.0, 4.0], 0.5).edges
     (0.5, 1.0, 1.0000000000000002, 2.0000000000000004, 4.000000000000001)

@@ -17,9 +17,9 @@ class ScoreQuantile(Numbered):
     """The smallest score that at least the given share of all predictions do not exceed.
 
     `score_quantile(0.5)`, which the bare name means, is the median.  Needs no labels.  Within its bin it is
-    interpolated as if scores were spread evenly; `bound` is the distance to the farther edge of the bin
-    (0.01 wide in the middle, narrower towards 0 and 1).  The row error is Woodruff's (see `woodruff`), not
-    known below 4 rows for the median, 73 for 0.05 or 0.95 and 381 for 0.99.
+    interpolated as if scores were spread evenly; `bound` is the distance to the farther edge of the bin (0.01
+    wide in the middle, narrower towards 0 and 1).  The row error is Woodruff's (see `woodruff`), not known
+    below 4 rows for the median, 73 for 0.05 or 0.95 and 381 for 0.99.
     """
 
     name = "score_quantile"

@@ -16,8 +16,8 @@ class ScoreSpread(Metric):
     """sqrt(mean of (score - mean score)²) over all predictions; a model that loses a feature loses spread.
 
     Needs no labels.  Exact to 4e-5, below which the sums of squares hold no digits: for scores that all lie
-    under 1e-4 use `score_quantile`.  For the row error see `spread_error`: that of scores that
-    are all alike is 0.
+    under 1e-4 use `score_quantile`.  For the row error see `spread_error`: that of scores that are all alike
+    is 0.
     """
 
     name = "score_spread"

@@ -13,9 +13,8 @@ class JensenShannon(Divergence):
     1991).
 
     Between 0 and 1, to which it tends where nothing is in common as rows get many (shares are shrunk by half
-    a row): it does not run away for values that are new.  It is the
-    square of what scipy calls the Jensen-Shannon distance, to base 2, less what chance alone gives: see
-    `Divergence`.
+    a row): it does not run away for values that are new.  It is the square of what scipy calls the
+    Jensen-Shannon distance, to base 2, less what chance alone gives: see `Divergence`.
     """
 
     name = "jensen_shannon"

@@ -26,8 +26,8 @@ class Latency(OfCalls, Numbered):
 
     Calls are all logged rows but duplicates, also those that gave no usable answer; those without a latency
     from 0 to 10⁸ ms are left out.  A bin ends 12 % above where it begins, and within it the quantile is
-    interpolated; `bound` is the distance to the farther edge.  The row error is Woodruff's (see
-    `woodruff`), not known below 4 calls for the median, 73 for 0.95 and 381 for 0.99.
+    interpolated; `bound` is the distance to the farther edge.  The row error is Woodruff's (see `woodruff`),
+    not known below 4 calls for the median, 73 for 0.95 and 381 for 0.99.
     """
 
     name = "latency"

@@ -14,8 +14,8 @@ from hindsight.statistics.base import Array
 class MeanSquaredError(Mean):
     """Mean of (prediction - actual)², in the target's unit squared; a few large errors rule it.
 
-    The value is exact to a billionth of unit², so its root to 3e-5 of the unit.  Its row error takes every squared error at the mean of its error bin, which is within
-    1 % of the exact one.
+    The value is exact to a billionth of unit², so its root to 3e-5 of the unit.  Its row error takes every
+    squared error at the mean of its error bin, which is within 1 % of the exact one.
     """
 
     name = "mse"

@@ -35,9 +35,10 @@ class BinnedQuantile(Numbered):
     """The smallest number that at least the given share of rows do not exceed; terms: rows by bin, and grain.
 
     Within its bin it is interpolated as if rows were spread evenly.  `bound` is the distance to the farther
-    edge: a bin ends 12 % above where it begins, and all within a millionth of the unit of 0 are in one
-    bin.  The row error is Woodruff's (see `woodruff`), not known below 4 rows for the median, 35 for 0.1
-    or 0.9 and 73 for 0.05 or 0.95.  Over days that differ, the jackknife of a tail quantile such as 0.9 covers some 92 %.
+    edge: a bin ends 12 % above where it begins, and all within a millionth of the unit of 0 are in one bin.
+    The row error is Woodruff's (see `woodruff`), not known below 4 rows for the median, 35 for 0.1 or 0.9 and
+    73 for 0.05 or 0.95.  Over days that differ, the jackknife of a tail quantile such as 0.9 covers some
+    92 %.
     """
 
     tasks = REGRESSION
