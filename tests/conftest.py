@@ -22,9 +22,10 @@ from hindsight.embedded import EmbeddedPostgres, running
 ROOT = Path(__file__).parents[1]
 NUMBERS = count()
 
-# Enough to keep the suite within its minutes; more is a matter of `--hypothesis-profile=thorough`.
-settings.register_profile("suite", max_examples=50)
-settings.register_profile("thorough", max_examples=1000)
+# Enough to keep the suite within its minutes; more is a matter of `--hypothesis-profile=thorough`.  Without
+# deadlines, for a busy machine is no fault.
+settings.register_profile("suite", max_examples=50, deadline=None)
+settings.register_profile("thorough", max_examples=1000, deadline=None)
 settings.load_profile("suite")
 SCRATCH = Path(tempfile.mkdtemp(prefix="hindsight-test-"))
 atexit.register(shutil.rmtree, SCRATCH, ignore_errors=True)

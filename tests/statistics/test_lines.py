@@ -20,7 +20,8 @@ from hindsight.errors import SourceError
 from hindsight.metrics import find
 from hindsight.statistics import layout_of
 from hindsight.statistics.base import LIMB
-from hindsight.statistics.lines import REASONS, Group, Key, Lines, payloads, read
+from hindsight.statistics.lines import Group, Key, Lines, payloads, read
+from hindsight.statistics.reasons import REASONS
 from hindsight.windows import Calendar
 from samples import spec_of
 

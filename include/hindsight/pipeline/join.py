@@ -47,8 +47,9 @@ from hindsight.statistics import Layout, layout_of
 from hindsight.statistics.base import canonical
 from hindsight.statistics.binary import CLUSTERS
 from hindsight.statistics.inputs import Cuts
-from hindsight.statistics.lines import CONTRADICTING, Group, Key, Lines, payloads, read
+from hindsight.statistics.lines import Group, Key, Lines, payloads, read
 from hindsight.statistics.quality import OTHER_SEGMENT
+from hindsight.statistics.reasons import CONTRADICTING
 from hindsight.store import Store
 from hindsight.windows import Calendar, DayRange, Pair, days_of, due, midnight
 

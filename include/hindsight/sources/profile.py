@@ -21,8 +21,8 @@ from hindsight.sources.statement import Statement
 from hindsight.statistics.base import Term
 from hindsight.statistics.cuts import KNOWN, LARGEST_NUMBER, TILES, CategoryCut, Cut, NumberCut
 from hindsight.statistics.inputs import FIRST, INVALID, LATEST, NULL
-from hindsight.statistics.lines import REASONS
 from hindsight.statistics.profiled import CALL_SUMS, CODES, CUSTOM_SUMS
+from hindsight.statistics.reasons import REASONS
 from hindsight.windows import Calendar
 
 LARGEST_SUMMAND: Final = 1e6

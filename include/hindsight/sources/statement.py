@@ -30,7 +30,8 @@ from hindsight.sources.shapes import SHAPES
 from hindsight.sources.shapes.base import STANDARD, Block
 from hindsight.statistics import layout_of
 from hindsight.statistics.base import WEIGHTS
-from hindsight.statistics.lines import REASONS, Key
+from hindsight.statistics.lines import Key
+from hindsight.statistics.reasons import REASONS
 from hindsight.windows import Calendar
 
 WEIGHT: Final = 1e6

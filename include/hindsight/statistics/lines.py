@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Final, Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -21,23 +21,8 @@ from hindsight.domain.spec import MonitorSpec
 from hindsight.domain.values import ALL, OnConflict
 from hindsight.errors import SourceError
 from hindsight.statistics.base import LIMB, Ints, Layout
+from hindsight.statistics.reasons import LATE, REASONS, REMARKS
 from hindsight.windows import Calendar
-
-REASONS: Final = (
-    "",
-    "null_id",
-    "invalid_score",
-    "invalid_prediction",
-    "duplicate",
-    "unknown_class",
-    "invalid_interval",
-    "invalid_position",
-    "null_query",
-)
-"""Why a row is set aside, by its code; 0 is a row that counts."""
-
-EARLY, CONTRADICTING, LATE = "label_before_prediction", "contradicting_label", "late_logged"
-REMARKS: Final = {1: (EARLY,), 2: (CONTRADICTING,), 3: (EARLY, CONTRADICTING)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Final, Self
 import numpy as np
 
 from hindsight.statistics.base import Array, Statistics
-from hindsight.statistics.lines import CONTRADICTING, EARLY, LATE, REASONS
+from hindsight.statistics.reasons import CONTRADICTING, EARLY, LATE, REASONS
 
 SET_ASIDE: Final = REASONS[1:]
 """Why a row of the prediction log does not count."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hindsight.metrics.log.oddities import OddShare
 from hindsight.statistics import QualityStatistics
 from hindsight.statistics.base import Array
-from hindsight.statistics.lines import CONTRADICTING
+from hindsight.statistics.reasons import CONTRADICTING
 
 
 class ContradictionShare(OddShare):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hindsight.metrics.log.oddities import OddShare
 from hindsight.statistics import QualityStatistics
 from hindsight.statistics.base import Array
-from hindsight.statistics.lines import LATE
+from hindsight.statistics.reasons import LATE
 
 
 class LateLoggedShare(OddShare):

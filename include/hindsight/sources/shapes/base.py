@@ -52,7 +52,7 @@ class Shape(ABC):
     @abstractmethod
     def unusable(self, rows: sa.FromClause) -> list[tuple[Column, str]]:
         """When a row with these columns does not count, and why: names of
-        `hindsight.statistics.lines.REASONS`.
+        `hindsight.statistics.reasons.REASONS`.
         """
 
     @abstractmethod
