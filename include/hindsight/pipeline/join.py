@@ -27,7 +27,7 @@ from hindsight.pipeline.plan import (
     touched,
     zone,
 )
-from hindsight.pipeline.present import own_pairs, present_pairs, states_of
+from hindsight.pipeline.present import present_pairs, states_of
 from hindsight.pipeline.quality import refuse
 from hindsight.pipeline.runtime import Runtime
 from hindsight.pipeline.segments import (
@@ -396,7 +396,7 @@ def put_behind(
     edited; and when the reference itself changes, every window compared with it is judged again.
     """
     besides = set(changed) - set(due(days, spec.horizons))
-    present = own_pairs(connection, store, spec)  # what an older specification made cannot be made anew
+    present = present_pairs(connection, store, spec)
     for span in spec.spans:
         edited = windows_with(spec, besides & set(known), present, span)
         if edited:
@@ -415,14 +415,15 @@ def put_behind(
 
 
 def windows_with(
-    spec: MonitorSpec, pairs: Collection[Pair], present: Collection[Pair], span: Span
+    spec: MonitorSpec, pairs: Collection[Pair], present: Mapping[Pair, str], span: Span
 ) -> list[tuple[datetime, Horizon]]:
-    """The windows of this length, all stored, that hold one of these pairs: their start and age."""
+    """The stored windows of this length that hold one of these pairs: their start and age."""
     return [
         (midnight(days_of(end, span).start, zone(spec)), horizon)
         for horizon, ends in touched(pairs, present, span).items()
         for end in ends
-        if all(Pair(horizon, day) in present for day in days_of(end, span))
+        # What holds a day of another specification cannot be made anew, so it stays.
+        if all(present.get(Pair(horizon, day), spec.made_by) == spec.made_by for day in days_of(end, span))
     ]
 
 
