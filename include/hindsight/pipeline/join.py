@@ -53,7 +53,7 @@ from hindsight.statistics.reasons import CONTRADICTING
 from hindsight.store import Store
 from hindsight.windows import Calendar, DayRange, Pair, days_of, due, midnight
 
-MANY: Final = 10_000_000
+MANY: Final = 4_000_000
 """Predictions that one statement reads at most, but for a day that has more."""
 
 

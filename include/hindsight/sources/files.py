@@ -60,7 +60,7 @@ def quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-BOUNDED = ("memory_limit = '2GiB'", "preserve_insertion_order = false")
+BOUNDED = ("memory_limit = '1536MiB'", "preserve_insertion_order = false")
 """What is beyond goes to a temporary folder, so that a task's memory does not grow with its logs."""
 
 
