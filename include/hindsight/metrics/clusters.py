@@ -15,19 +15,17 @@ import numpy as np
 from hindsight.metrics.base import Metric
 from hindsight.statistics import BinaryStatistics
 from hindsight.statistics.base import Array
+from hindsight.statistics.binary import CELLS, PRODUCTS
 
 STEP: Final = 1e-6
 """Of the rows: how far the gradient looks."""
-
-CELLS: Final = ((1, 2), (1, 1), (0, 2), (0, 1))
-"""(decision, outcome code) in the order of `BinaryStatistics.confusion`."""
 
 
 def unit_terms(metric: Metric) -> Array:
     """A metric's terms for a single row in each cell of the confusion matrix, [cell, terms]."""
     rows = BinaryStatistics.zeros(len(CELLS))
     for i, (predicted, outcome) in enumerate(CELLS):
-        rows.counts[i, predicted, outcome, 0] = 1.0
+        rows.counts[i, predicted, outcome + 1, 0] = 1.0
     return metric.terms(rows)
 
 
@@ -46,7 +44,7 @@ def cluster_error(metric: Metric, total: Array, confusion: Array, moments: Array
     gradient = np.stack(
         [(metric.value(total + step[:, None] * unit) - centre) / step for unit in units], axis=1
     )
-    first, second = np.triu_indices(len(CELLS))
+    first, second = np.array(PRODUCTS).T
     twice = np.where(first == second, 1.0, 2.0)
     clusters = moments[:, -1]
     squares = (moments[:, :-1] * twice * gradient[:, first] * gradient[:, second]).sum(axis=1)

@@ -164,7 +164,7 @@ def compute(
     for part, said in portions(spec, pairs, source, statement, apart):
         asked = calendar(spec, {pair.day for pair in part})
         verify_ids(spec, source, statement, asked)
-        capped = statement.keeping(at_positions(spec, apart, asked))
+        capped = kept_apart(spec, statement, apart, asked)
         answer = source.columns(capped.statistics(asked))
         lines = read(answer, layout, Key.of(spec, layout, asked), spec.segments)
         verify_labels(spec, source, statement, asked, multiplied=lines.predictions(layout) != said)
@@ -218,8 +218,7 @@ def add_clusters(
     """Put the sums over clusters into the payloads; SourceError names a cluster that lies on two days."""
     reach = spec.spans[-1].count
     days = {asked.day(position) - timedelta(days=i) for position in asked.asked for i in range(reach)}
-    # Positions of other days are other ones, so what is kept apart does not go with them.
-    split = source.fetch(clusters.shared(statement.keeping({}), calendar(spec, days), reach))
+    split = source.fetch(clusters.shared(statement, calendar(spec, days), reach))
     if split:
         raise SourceError(
             f"The cluster {split[0][0]!r} has predictions on more than one day of a window, so days "

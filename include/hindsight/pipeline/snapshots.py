@@ -89,10 +89,14 @@ def history(
     found = runtime.store.statistics(
         connection, spec.monitor, start, end, horizons=[horizon], segments=segments
     )
-    own = own_pairs(connection, runtime.store, spec)
+    # What another specification made is not added to.
+    states = runtime.store.window_states(connection, spec.monitor, start, end)
+    own = {
+        state.window_start for state in states if state.horizon == horizon and state.spec_hash == spec.made_by
+    }
     for row in found:
-        day = local_day(spec, row.window_start)
-        if Pair(horizon, day) in own:
+        if row.window_start in own:
+            day = local_day(spec, row.window_start)
             rows.setdefault((row.version, row.segment), {})[day] = row
     layout = layout_of(spec)
     of_inputs: InputLayout | None = None

@@ -8,20 +8,15 @@ every metric of the confusion matrix (see `hindsight.metrics.clusters`).
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import combinations_with_replacement
-from typing import Any, Final
+from typing import Any
 
 import sqlalchemy as sa
 
 from hindsight.domain.values import ALL
 from hindsight.sources.expressions import Column, constant
 from hindsight.sources.statement import Statement
+from hindsight.statistics.binary import CELLS, CLUSTER_SUMS, PRODUCTS
 from hindsight.windows import Calendar
-
-CELLS: Final = ((1, 1), (1, 0), (0, 1), (0, 0))
-"""(decision, outcome) in the order of `BinaryStatistics.confusion`."""
-
-PRODUCTS: Final = tuple(combinations_with_replacement(range(len(CELLS)), 2))
 
 Moments = dict[tuple[int, str, str], list[list[int]]]
 """By position of the day, version and segment: for each horizon the sums of `PRODUCTS`, then the clusters."""
@@ -108,10 +103,11 @@ def sums_at(of_cluster: sa.Subquery, horizon: int) -> list[Column]:
 
 def read(rows: Iterable[tuple[Any, ...]], segments: tuple[str, ...], horizons: int) -> Moments:
     """The statement's rows by group."""
-    width = len(PRODUCTS) + 1
     found: Moments = {}
     for position, version, which, segment, *sums in rows:
         name = ALL if which < 0 else f"{segments[which]}={segment}"
         whole = [int(each) for each in sums]
-        found[position, version, name] = [whole[h * width : (h + 1) * width] for h in range(horizons)]
+        found[position, version, name] = [
+            whole[h * CLUSTER_SUMS : (h + 1) * CLUSTER_SUMS] for h in range(horizons)
+        ]
     return found

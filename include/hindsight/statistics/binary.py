@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations_with_replacement
 from typing import Any, Final, Self
 
 import numpy as np
@@ -20,7 +21,13 @@ WEIGHTED: Final = (*PLAIN, Term("weighted", labelled=True), Term("weighted2", la
 CLUSTERS: Final = "clusters"
 """Where a payload holds the sums over clusters."""
 
-CLUSTER_SUMS: Final = 11
+CELLS: Final = ((1, 1), (1, 0), (0, 1), (0, 0))
+"""(decision, outcome) of the confusion matrix, in the order of `BinaryStatistics.confusion`."""
+
+PRODUCTS: Final = tuple(combinations_with_replacement(range(len(CELLS)), 2))
+"""Of which two cells each sum over clusters is the product; after them comes the number of clusters."""
+
+CLUSTER_SUMS: Final = len(PRODUCTS) + 1
 
 
 @dataclass(frozen=True)
