@@ -205,7 +205,7 @@ def test_a_long_history_is_asked_in_parts_that_name_few_values(
     bench.run(spec, FIRST, LAST)
     whole = bench.dump()
     bench.clear()
-    monkeypatch.setattr(segments, "LISTED", 13)
+    monkeypatch.setattr(segments, "NAMED_AT_ONCE", 13)
     bench.run(spec, FIRST, LAST)
     assert bench.dump() == whole
     days, values = RUN_DAYS[:4], ("a", "b", "c", "d", "e", "f")

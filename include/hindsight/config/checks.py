@@ -19,7 +19,7 @@ from hindsight.config.expansion import domain, names
 from hindsight.config.findings import Finding, did_you_mean
 from hindsight.config.tree import HOLE, Path, dotted, quoted
 from hindsight.domain.spec import Location, MonitorSpec
-from hindsight.domain.values import NO_LABELS, Horizon, Task
+from hindsight.domain.values import NAMED_AT_ONCE, NO_LABELS, Horizon, Task
 from hindsight.metrics import ALWAYS, EXPANDED, Metric, find, prototype
 from hindsight.metrics.inputs.calls import OfCalls
 from hindsight.metrics.inputs.feature import Binned
@@ -28,8 +28,6 @@ from hindsight.sources.database import leaves_its_brackets
 from hindsight.statistics.quality import ODDITIES
 
 MAX_HORIZON: Final = Horizon(120)
-MAX_VALUES: Final = 20_000
-"""Segment values that are told apart by name in one statement."""
 
 Fault = tuple[Path, str]
 
@@ -248,9 +246,9 @@ def _number(name: str) -> float | None:
 
 def _segments(spec: MonitorSpec) -> Iterator[Fault]:
     values = spec.segment_limit * len(spec.segments)
-    if values > MAX_VALUES:
+    if values > NAMED_AT_ONCE:
         many = f"{spec.segment_limit} values of {len(spec.segments)} segment columns"
-        yield ("segment_limit",), f"{many} are {values}, and {MAX_VALUES} at most can be kept apart"
+        yield ("segment_limit",), f"{many} are {values}, and {NAMED_AT_ONCE} at most can be kept apart"
     columns = spec.predictions.columns
     mapped = {columns.id: "id", columns.time: "time"}
     for index, segment in present(spec.segments):

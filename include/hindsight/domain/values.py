@@ -19,6 +19,9 @@ UNVERSIONED = "(none)"
 NO_VALUE = "(null)"
 """The segment value of rows whose column is null: absence has a name."""
 
+NAMED_AT_ONCE = 20_000
+"""Segment values that one statement tells apart by name at most, but for a day that keeps more."""
+
 OTHER = "(other)"
 """The segment value of rows whose column's value is not among the ones that are kept apart."""
 

@@ -19,7 +19,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from hindsight.domain.spec import MonitorSpec
-from hindsight.domain.values import NO_LABELS, OTHER
+from hindsight.domain.values import NAMED_AT_ONCE, NO_LABELS, OTHER
 from hindsight.pipeline.plan import calendar, reference_days, zone
 from hindsight.sources import segments
 from hindsight.sources.apart import Apart
@@ -28,9 +28,6 @@ from hindsight.sources.statement import Statement
 from hindsight.statistics.base import canonical
 from hindsight.store import Store
 from hindsight.windows import Calendar, as_of
-
-LISTED: Final = 20_000
-"""Values that one statement binds at most, but for a day that keeps more."""
 
 Lists = Mapping[str, tuple[str, ...]]
 """By segment column: the values that the reference's list holds."""
@@ -135,4 +132,4 @@ def lists_on(day: date, apart: ByDay) -> set[tuple[str, ...]]:
 
 def too_many(lists: Collection[tuple[str, ...]]) -> bool:
     """Whether these lists name too many values for one statement."""
-    return sum(map(len, lists)) > LISTED
+    return sum(map(len, lists)) > NAMED_AT_ONCE

@@ -143,10 +143,10 @@ class Layout(ABC):
         terms = {t.name: column(t.name) / ONE * self.unit**t.power for t in self.summed}
         return self.of_cells(Cells(window, said, actual, column("n"), terms), len(payloads))
 
-    def counted(self, cells: Cells, batch: int, of_rows: npt.NDArray[np.bool_] | None = None) -> Array:
-        """`Statistics.rows` of the cells; `of_rows` tells cells of rows from other ones."""
+    def counted(self, cells: Cells, batch: int) -> Array:
+        """`Statistics.rows` of the cells."""
         labelled = cells.actual > 0
-        chosen = np.ones_like(labelled) if of_rows is None else of_rows
+        chosen = cells.said < self.rows_said
         columns = [
             np.where(chosen, cells.count, 0.0),
             np.where(chosen & labelled, cells.count, 0.0),

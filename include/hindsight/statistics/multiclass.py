@@ -92,7 +92,7 @@ class MulticlassLayout(Layout):
         of_rows = which < len(self.classes)
         told = of_rows & (cells.actual > 0)
         hit = cells.actual == which + 1
-        made.rows[:] = self.counted(cells, batch, of_rows)
+        made.rows[:] = self.counted(cells, batch)
         np.add.at(made.said, (cells.window[of_rows], which[of_rows]), cells.count[of_rows])
         np.add.at(made.table, (cells.window[told], which[told], cells.actual[told] - 1), weight[told])
         if self.scored:

@@ -86,7 +86,7 @@ class RankingLayout(Layout):
         of_items, of_queries = cells.said == 0, cells.said == 1
         told = of_items & (cells.actual > 0)
         weight, term = self.weight(cells), cells.terms
-        made.rows[:] = self.counted(cells, batch, of_items)
+        made.rows[:] = self.counted(cells, batch)
         chosen = weight * (cells.actual == 2)
         made.items[:] = totals(cells, batch, told, weight, chosen, term["feedback"], term["feedback2"])
         made.queries[:] = totals(cells, batch, of_queries, cells.count, term["rr"], term["rr2"])

@@ -101,7 +101,7 @@ class RegressionLayout(Layout):
         told = of_rows & (cells.actual > 0)
 
         term = cells.terms
-        made.rows[:] = self.counted(cells, batch, of_rows)
+        made.rows[:] = self.counted(cells, batch)
         grain = self.unit**2
         made.volume[:] = totals(
             cells, batch, of_rows, cells.count, term["value"], term["value2"], grain * cells.count
