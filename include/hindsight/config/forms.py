@@ -140,10 +140,6 @@ KEYS: Final[Mapping[str | tuple[type, str], Any]] = {
         r"^[A-Za-z0-9_.-]+$", "the id of a connection, which holds only letters, digits, '_', '.' and '-'"
     ),
     "runbook": text(r"^https?://[^\s\x00-\x1f\x7f]+$", "an address that begins with http:// or https://"),
-    (GroundTruth, "convention"): said(
-        Literal["explicit"],
-        "'explicit', under which a missing label is missing ('default_negative' is not supported yet)",
-    ),
     "query": text(r"\S", "the text of a SELECT statement"),
     (MaturityRule, "min_coverage"): said(
         Annotated[StrictFloat, Field(gt=0, le=1)], "a number above 0 and at most 1"

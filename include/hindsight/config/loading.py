@@ -25,11 +25,14 @@ from hindsight.statistics import layout_of
 
 DEFAULTS: Final = "_defaults.yaml"
 SUFFIXES: Final = frozenset({".yaml", ".yml"})
-NOT_HASHED: Final = frozenset({"notify", "owner", "description", "runbook", "tags", "airflow"})
+NOT_HASHED: Final = frozenset({"notify", "owner", "description", "runbook", "tags", "airflow", "retention"})
 """Keys that change no number, so two specs that differ only in them have one hash."""
 
 READ_LATER: Final = frozenset({"metrics", "detectors", "windows", "schedule", "maturity", "quality"})
 """Keys that change what is read from the statistics and not these."""
+
+STATISTICS: Final = 2
+"""Which form of statistics this code computes: another one makes those of old stale."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +175,7 @@ def _named(spec: MonitorSpec, document: dict[str, Any]) -> MonitorSpec:
     basis = {key: value for key, value in content.items() if key not in READ_LATER}
     # A ranking sums what its metrics' cut-offs ask for.
     basis["terms"] = [term.name for term in layout_of(spec).summed]
+    basis["statistics"] = STATISTICS
     basis["horizons"] = [str(horizon) for horizon in spec.horizons]
     return replace(spec, hash=_hash(content), basis=_hash(basis))
 

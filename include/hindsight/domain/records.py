@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 
@@ -26,7 +26,7 @@ class Snapshot:
     `window_start` and `window_end` its UTC bounds (half-open).  `value` and `standard_error` are in the
     metric's unit and None where there is none; then `reason` says why.  `n` counts the rows the
     metric rests on, `coverage` is labelled / predictions in the window, `bound` the largest error
-    that binning can have made.
+    that binning can have made.  `spec_hash` names what of the monitor's file the statistics were made from.
     """
 
     monitor: str
@@ -46,6 +46,7 @@ class Snapshot:
     maturity: Maturity
     status: Status
     reason: str | None = None
+    spec_hash: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +124,9 @@ class WindowState:
     Key: (monitor, window_start, horizon).  `quality` counts rows by the reason they were set aside
     or remarked on; `digest` names the content of the statistics.  `late_landed`: rows landed after this
     pair had first been computed; `source_rewritten`: the source holds less than it did, and the older
-    row was kept.
+    row was kept.  `delays` counts labelled predictions by the age of their first label, in days (at an
+    hourly grain hours) after the window; what was learnt before its end has age 0.  `ledger` counts
+    predictions whose label was changed, by its first and its last value, as `0->1`.
     """
 
     monitor: str
@@ -138,6 +141,8 @@ class WindowState:
     digest: str
     late_landed: bool = False
     source_rewritten: bool = False
+    delays: Mapping[str, int] = field(default_factory=dict)
+    ledger: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,8 @@ from typing import Any, Literal, Protocol
 
 from hindsight.domain.values import (
     NO_LABELS,
+    Convention,
+    Grain,
     Horizon,
     OnConflict,
     Severity,
@@ -107,14 +109,26 @@ class GroundTruth(Location):
     """What turned out to be true: one row per label, perhaps several per id.
 
     `on_conflict` says which label counts when several share an id.  `convention` says what a missing label
-    means: under `explicit` nothing.
+    means: under `explicit` nothing; under `default_negative` it is a "no" at the last horizon, where the feed
+    is proven alive: some label was learnt in the `silent_for` before.
     """
 
     columns: LabelColumns = field(kw_only=True)
     on_conflict: OnConflict = OnConflict.LAST
-    convention: Literal["explicit"] = "explicit"
+    convention: Convention = Convention.EXPLICIT
+    silent_for: timedelta = timedelta(days=3)
     unit: float = 1.0
     """Regression only: the size of a typical value; exact sums are held in billionths of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Marker(Location):
+    """Where the feed of labels says how far it has come: the greatest `time` of these rows.
+
+    All labels learnt before that time have landed.
+    """
+
+    time: str = field(kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,12 +137,13 @@ class MaturityRule:
 
     `horizons` are in days after the end of the window; the last one says when the truth is due.  A window
     with less than `min_coverage` of its labels is provisional and not judged.  A run waits for labels to
-    land until `wait` after its scheduled time.
+    land until `wait` after its scheduled time; the `marker` says that they have, else the newest label does.
     """
 
     horizons: tuple[Horizon, ...] = (Horizon(1), Horizon(7), Horizon(30))
     min_coverage: float = 0.8
     wait: timedelta = timedelta(hours=6)
+    marker: Marker | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +184,17 @@ class CustomSum:
 
 
 @dataclass(frozen=True, slots=True)
+class Retention:
+    """How long results are kept, counted back from the monitor's newest window; for ever if not said.
+
+    The reference is never removed.  `snapshots` also holds for detections.
+    """
+
+    statistics: timedelta | None = None
+    snapshots: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Airflow:
     """How the monitor's DAG runs."""
 
@@ -182,6 +208,7 @@ class Airflow:
 class MonitorSpec:
     """One monitor: what is watched, against what, how it is judged, and whom it tells.
 
+    The smallest window is a local day or, by `grain`, an hour.  `retention` says how long results are kept.
     `monitor` names its DAG and its rows.  The run for a day starts at the local time `schedule` of the next.
     Days begin at midnight in `timezone`.  Everything is kept for all rows and for each value of the columns
     in `segments`, of which the `segment_limit` most frequent values are kept apart.  Besides the single days,
@@ -207,7 +234,9 @@ class MonitorSpec:
     windows: tuple[Span, ...] = (Span(7), Span(28))
     custom: Mapping[str, CustomSum] = field(default_factory=dict)
     quality: Mapping[str, Literal["count", "fail"]] = field(default_factory=dict)
+    grain: Grain = Grain.DAY
     maturity: MaturityRule = MaturityRule()
+    retention: Retention = Retention()
     detectors: tuple[Any, ...] = ()
     notify: tuple[Any, ...] = ()
     airflow: Airflow = Airflow()

@@ -165,6 +165,20 @@ class Notify(StrEnum):
     LIVE = "live"
 
 
+class Grain(StrEnum):
+    """How long the smallest window is: a local day, or an hour."""
+
+    DAY = "day"
+    HOUR = "hour"
+
+
+class Convention(StrEnum):
+    """What it means that a prediction has no label: nothing, or "no" once the truth was due."""
+
+    EXPLICIT = "explicit"
+    DEFAULT_NEGATIVE = "default_negative"
+
+
 class OnConflict(StrEnum):
     """Which label counts when several share an id."""
 

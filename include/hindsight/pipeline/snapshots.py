@@ -321,6 +321,7 @@ def snapshot(
         maturity=maturity,
         status=status,
         reason=reason,
+        spec_hash=spec.made_by,
     )
 
 

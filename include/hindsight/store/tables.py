@@ -30,7 +30,7 @@ def _column(
     comment: str,
     *,
     nullable: bool = False,
-    default: sa.sql.elements.ColumnElement[Any] | None = None,
+    default: sa.sql.elements.ColumnElement[Any] | sa.TextClause | None = None,
 ) -> sa.Column[Any]:
     return sa.Column(name, kind, nullable=nullable, server_default=default, comment=comment)
 
@@ -59,6 +59,8 @@ window_state = sa.Table(
     _column("digest", TEXT, "Digest of the statistics: another one means that rows landed since"),
     _column("late_landed", sa.Boolean(), "Rows landed after this pair had first been computed"),
     _column("source_rewritten", sa.Boolean(), "The source holds less than it did; the older row was kept"),
+    _column("delays", JSONB(), "Labels by age, as of their first value", default=sa.text("'{}'")),
+    _column("ledger", JSONB(), "Changed labels by first and last value, as 0->1", default=sa.text("'{}'")),
     sa.PrimaryKeyConstraint("monitor", "window_start", "horizon"),
     comment="One row per day and horizon that was computed, and what was met on the way",
 )
@@ -110,6 +112,7 @@ snapshot = sa.Table(
     _column("maturity", TEXT, "pending, provisional or mature: whether enough truth is known"),
     _column("status", TEXT, "ok, empty, undefined or failed: how the value came to be, or not"),
     _column("reason", TEXT, "Why there is no value", nullable=True),
+    _column("spec_hash", TEXT, "What of the monitor's file it was made from", default=sa.text("''")),
     sa.PrimaryKeyConstraint("monitor", "window", "horizon", "window_start", "version", "segment", "metric"),
     comment="One metric of one window as known at as_of",
 )
