@@ -73,6 +73,7 @@ SNAPSHOT = Snapshot(
     coverage=0.98,
     maturity=Maturity.MATURE,
     status=Status.OK,
+    spec_hash="a1b2",
 )
 DETECTION = Detection(
     monitor=MONITOR,

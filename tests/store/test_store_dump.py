@@ -67,7 +67,7 @@ def test_other_monitors_are_left_out(store: Store) -> None:
         (
             '["flight_delay", "v1", "ALL", "1d", "2013-03-01T05:00:00+00:00", "2013-03-02T05:00:00+00:00", '
             '"2013-03-09T05:00:00+00:00", "7d", "recall", 0.30000000000000004, 0.3333333333333333, 123, '
-            'null, 0.98, "mature", "ok", null]'
+            'null, 0.98, "mature", "ok", null, "a1b2"]'
         ),
     ],
 )

@@ -66,6 +66,7 @@ def test_columns_are_typed_and_the_fields_of_a_snapshot(store: Store) -> None:
             "maturity",
             "status",
             "reason",
+            "spec_hash",
         ],
         "datetime64[us, UTC]": ["window_start", "window_end", "as_of"],
         "Float64": ["value", "standard_error", "bound", "coverage"],
@@ -180,7 +181,7 @@ def test_numbers_and_times_are_written_plainly(store: Store) -> None:
     write_csv(snapshot_frame(store, MONITOR), target)
     assert target.getvalue().splitlines()[1] == (
         "flight_delay,v1,ALL,1d,2013-03-01 05:00:00+00:00,2013-03-02 05:00:00+00:00,"
-        "2013-03-09 05:00:00+00:00,7d,recall,0.30000000000000004,0.3333333333333333,123,,0.98,mature,ok,"
+        "2013-03-09 05:00:00+00:00,7d,recall,0.30000000000000004,0.3333333333333333,123,,0.98,mature,ok,,a1b2"
     )
 
 
