@@ -187,6 +187,23 @@ def test_a_message_of_corrections_alone_says_so() -> None:
     assert slack_blocks(document)
 
 
+def test_a_note_says_what_changed_and_how_the_incident_stands_and_wakes_nobody() -> None:
+    detections = [*story("BBB", severity=CRITICAL), detection(23, CLEAR, horizon=30, severity=CRITICAL)]
+    stored = tuple(replace(i, told_on=run(0)) for i in fold(detections, (), ZONE))
+    found = revisions(detections, stored, ZONE)
+    decision = decided(detections, 23, stored=stored, revisions=found)
+    document = compose(decision, spec(), snapshots=map(snapshot_of, detections))
+    assert document.first_line == (
+        "[REVISED] flight_delay: recall of v1, 28 days to Fri 22 Feb 2013: BREACH (0.412) with labels 7 days "
+        "old, now CLEAR (0.590) with labels 30 days old. The performance incident of Fri 1 Mar 2013 is still "
+        "open."
+    )
+    assert document.tone is Tone.QUIET
+    assert document.thread == stored[0].id
+    assert "<!" not in slack_text(document)
+    assert [section.heading for section in document.sections] == ["Revised since it was told"]
+
+
 def test_a_summary_of_quiet_days_says_that_they_were_quiet() -> None:
     document = compose(decided([], 0, 30), spec())
     assert document.title == "flight_delay: 31 days computed, no incident"

@@ -198,6 +198,68 @@ def test_revisions_wait_for_the_next_message_and_are_told_once() -> None:
     assert [r.day for r in summary.revisions] == [run(33), run(34), run(35)]
 
 
+def revised_story(*later: str) -> tuple[list[Detection], tuple[Incident, ...]]:
+    """A breach told on day 0 that goes on, and what each later age says of the window it began with."""
+    detections = story("BBB")
+    for horizon, verdict in enumerate(later, 30):
+        judged = {"B": BREACH, "C": CLEAR}[verdict]
+        detections.append(detection(horizon - 7, judged, horizon=horizon))
+    return detections, told_on(0, detections)
+
+
+def noted(detections: list[Detection], stored: tuple[Incident, ...], day: int) -> Decision:
+    history = replay(detections, stored, ZONE)
+    found = revisions(detections, history.incidents, ZONE)
+    (decision,) = decide(Notify.LIVE, days(day), history, revisions=found)
+    return decision
+
+
+def test_later_labels_that_clear_what_was_told_give_one_quiet_note() -> None:
+    detections, stored = revised_story("C")
+    note = noted(detections, stored, 23)
+    assert (note.act, note.kind) == (Act.SEND, Kind.REVISED)
+    assert note.reason == "later labels change 1 verdict that people were told"
+    assert note.incidents == (stored[0].id,)
+    assert [r.later.verdict for r in note.revisions] == [CLEAR]
+    assert noted(detections, stored, 24).act is Act.NOTHING
+    assert noted(detections, stored, 23) == note
+
+
+def test_a_verdict_that_turns_twice_is_noted_twice_and_one_that_stays_never() -> None:
+    detections, stored = revised_story("C", "C", "B")
+    kinds = [noted(detections, stored, day).kind for day in (23, 24, 25)]
+    acts = [noted(detections, stored, day).act for day in (23, 24, 25)]
+    assert acts == [Act.SEND, Act.NOTHING, Act.SEND]
+    assert (kinds[0], kinds[2]) == (Kind.REVISED, Kind.REVISED)
+
+
+def test_a_window_that_no_message_rested_on_is_not_noted() -> None:
+    detections = story("BBB")
+    # The second day of the incident sent nothing, so nobody was told of its window.
+    detections.append(detection(24, CLEAR, horizon=30))
+    assert noted(detections, told_on(0, detections), 24).act is Act.NOTHING
+
+
+def test_what_was_told_late_is_noted_too() -> None:
+    detections = [*story("BBB"), detection(25, CLEAR, horizon=30)]
+    stored = told_on(2, detections)
+    assert noted(detections, stored, 25).kind is Kind.REVISED
+
+
+def test_a_note_is_no_second_message_of_a_day_that_has_one() -> None:
+    detections, stored = revised_story("C")
+    detections += story("B", start=23, segment="origin=JFK")
+    decision = noted(detections, stored, 23)
+    assert (decision.kind, decision.reason) == (Kind.DAILY, "1 incident grew")
+    assert len(decision.revisions) == 1
+
+
+def test_what_had_its_own_note_does_not_ride_along_later() -> None:
+    detections, stored = revised_story("C")
+    detections += story("B", start=26, segment="origin=JFK")
+    assert noted(detections, stored, 26).revisions == ()
+
+
 # --- none and summary ---------------------------------------------------------------------------
 
 

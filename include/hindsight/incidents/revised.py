@@ -19,12 +19,18 @@ from hindsight.wording import calendar
 class Revision:
     """A window judged one way at the detector's own horizon and another way at a later one.
 
-    `day` is the run day of the later judgement.
+    `day` is the run day of the later judgement, `first_day` that of the first.
     """
 
     day: date
     first: Detection
     later: Detection
+    first_day: date
+
+    @property
+    def member(self) -> Member:
+        """Whose judgement it is."""
+        return member_of(self.first)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +63,10 @@ def revisions(
             continue
         standing[window] = detection.verdict
         if first[window].verdict is Verdict.CLEAR or _was_told(first[window], incidents, zone):
-            found.append(Revision(run_day(detection.as_of, zone), first[window], detection))
+            before = first[window]
+            found.append(
+                Revision(run_day(detection.as_of, zone), before, detection, run_day(before.as_of, zone))
+            )
     return tuple(found)
 
 

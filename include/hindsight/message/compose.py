@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from zoneinfo import ZoneInfo
 
-from hindsight.domain.records import Snapshot
+from hindsight.domain.records import Incident, Snapshot
 from hindsight.domain.spec import MonitorSpec
 from hindsight.domain.values import Severity
 from hindsight.incidents import Case, Change, Revision, Transition, class_words
@@ -34,8 +34,9 @@ def compose(
     evidence are enough.  `links` lead to the run or a page; the runbook is added here.
     """
     words = Evidence(snapshots, ZoneInfo(spec.timezone))
-    writer = _summary if decision.kind is Kind.SUMMARY else _daily
+    writer = {Kind.DAILY: _daily, Kind.REVISED: _revised, Kind.SUMMARY: _summary}[decision.kind]
     title, first_line, sections = writer(decision, spec, words)
+    quiet = decision.kind is Kind.REVISED
     gravest = decision.cases[0].incident if decision.cases else None
     offered = [*([Link("Runbook", spec.runbook)] if spec.runbook else []), *links]
     about = f"{class_words(gravest.incident_class)} incident {gravest.id[4:10]}" if gravest else "notes"
@@ -46,7 +47,7 @@ def compose(
         monitor=name(spec.monitor),
         day=decision.day,
         severity=decision.severity,
-        tone=_tone(decision.cases[0]) if decision.cases else Tone.QUIET,
+        tone=_tone(decision.cases[0]) if decision.cases and not quiet else Tone.QUIET,
         title=shorten(title, _TITLE),
         subject=f"[hindsight] {name(spec.monitor)}: {about}",
         first_line=shorten(first_line, _FIRST_LINE),
@@ -60,8 +61,7 @@ def compose(
 def _daily(decision: Decision, spec: MonitorSpec, words: Evidence) -> tuple[str, str, tuple[Section, ...]]:
     monitor = name(spec.monitor)
     if not decision.cases:
-        told = decision.corrections[0].reason if decision.corrections else decision.reason
-        return f"{monitor}: earlier messages revised", f"[REVISED] {monitor}: {told}.", ()
+        return f"{monitor}: nothing to tell", f"[OK] {monitor}: {decision.reason}.", ()
     worst = decision.cases[0]
     others = f" And {counted(len(decision.cases) - 1, 'more incident')}." if len(decision.cases) > 1 else ""
     title = f"{monitor}: {_state(worst)}" + (f" (+{len(decision.cases) - 1})" if others else "")
@@ -69,6 +69,26 @@ def _daily(decision: Decision, spec: MonitorSpec, words: Evidence) -> tuple[str,
         f"{_tag(worst)} {monitor}: {_news(worst, decision, words)}{others} Owner: {name(spec.owner)}."
     )
     return title, first_line, tuple(_case(case, decision, words) for case in decision.cases)
+
+
+def _revised(decision: Decision, spec: MonitorSpec, words: Evidence) -> tuple[str, str, tuple[Section, ...]]:
+    """A note that asks nobody to get up: what was told has changed, and how the incident stands now."""
+    monitor = name(spec.monitor)
+    changes = [c.reason for c in decision.corrections] + [_revision(r, words) for r in decision.revisions]
+    stands = [f" {_stands(case.incident)}." for case in decision.cases if not decision.corrections]
+    return (
+        f"{monitor}: {counted(len(changes), 'earlier message')} revised",
+        f"[REVISED] {monitor}: {changes[0]}.{''.join(stands[:1])}",
+        (),
+    )
+
+
+def _stands(incident: Incident) -> str:
+    """Whether an incident lasts."""
+    about = f"The {class_words(incident.incident_class)} incident of {calendar(incident.opened_on)}"
+    if incident.resolved_on is None:
+        return f"{about} is still open"
+    return f"{about} ended on {calendar(incident.resolved_on)}"
 
 
 def _summary(decision: Decision, spec: MonitorSpec, words: Evidence) -> tuple[str, str, tuple[Section, ...]]:

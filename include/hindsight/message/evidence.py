@@ -17,13 +17,12 @@ from hindsight.wording import (
     counted,
     figure,
     interval,
+    judged_window,
     judgement,
-    last_day,
     name,
     share,
     shorten,
     side,
-    window_words,
 )
 
 _REASON = 280
@@ -98,11 +97,12 @@ class Evidence:
 
     def age(self, detection: Detection) -> str:
         """How old the labels were."""
-        days = detection.horizon.count
-        return f"labels {counted(days, 'day')} old" if days else "no labels needed"
+        units = detection.horizon.count
+        unit = "hour" if detection.horizon.unit == "h" else "day"
+        return f"labels {counted(units, unit)} old" if units else "no labels needed"
 
     def window(self, detection: Detection) -> str:
-        return window_words(detection.window, last_day(detection, self._zone))
+        return judged_window(detection, self._zone)
 
     def value(self, detection: Detection) -> str:
         """The observed value in brackets, or nothing."""

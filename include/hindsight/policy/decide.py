@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import date
 
 from hindsight.domain.records import Incident
-from hindsight.domain.values import Notify, Severity
+from hindsight.domain.values import Notify, Severity, Verdict
 from hindsight.incidents import Case, Change, Correction, History, Revision, Transition, class_words
 from hindsight.policy.decision import Act, Decision, Kind
 from hindsight.windows import DayRange
@@ -34,11 +34,13 @@ def decide(
 
     LIVE makes one decision a day.  A message goes out if something happened to an incident on that
     day, if one is open of which nobody was told (it was found in silence: told once, by the first
-    live run), or if people were told what is no longer so.  SUMMARY always makes one message for all
-    days.  NONE sends nothing, and makes a decision to record only where LIVE would have told something.
+    live run).  If only what people were told is no longer so, a quiet note goes out: an incident stands
+    otherwise, or later labels judge a window otherwise that a message rested on.  SUMMARY always makes one
+    message for all days.  NONE sends nothing, and makes a decision to record only where LIVE would have told
+    something.
 
     `audible` is the lowest severity that any notifier passes on: an incident below it counts as untold,
-    and is not brought up again every day.  Revisions never send a message by themselves: those
+    and is not brought up again every day.  Revisions of windows that no message rested on send none: those
     since something last happened ride along, so pass all there are.
     """
     decisions: tuple[Decision, ...]
@@ -98,6 +100,9 @@ def _live_day(
         and case.incident.opened_on < day
         and case.incident.severity.rank >= audible.rank
     ]
+    noted = {r: about for r in revised if (about := _rests_on(r, history, known)) is not None}
+    revised = tuple(r for r in revised if r.day == day or r not in noted)  # the others had their own note
+    notes = {r: about for r, about in noted.items() if r.day == day}
     named = {t.incident_id for t in news} | {i.id for i in found} | {c.incident_id for c in corrections}
     reasons = [f"{counted(len(changed), 'incident')} {_DONE[change]}" for change, changed in _by_change(news)]
     if found:
@@ -106,10 +111,16 @@ def _live_day(
         )
     if corrections:
         reasons.append(f"{counted(len(corrections), 'earlier message')} corrected")
+    kind = Kind.DAILY if news or found or not (corrections or notes) else Kind.REVISED
+    if kind is Kind.REVISED:
+        named |= set(notes.values())
+        revised = tuple(notes)
+        if notes:
+            reasons.append(f"later labels change {counted(len(notes), 'verdict')} that people were told")
     act = Act.SEND if reasons else Act.NOTHING
     return Decision(
         act=act,
-        kind=Kind.DAILY,
+        kind=kind,
         days=DayRange(day, day),
         reason="; ".join(reasons) or _why_nothing(day, history, revised),
         cases=_gravest_first(case for case in cases if case.incident.id in named),
@@ -118,6 +129,21 @@ def _live_day(
         revisions=revised,
         corrections=corrections,
     )
+
+
+def _rests_on(revision: Revision, history: History, known: dict[str, date]) -> str | None:
+    """The incident of the message that named a breach which later labels revise, if there was one."""
+    if revision.first.verdict is not Verdict.BREACH:
+        return None
+    for transition in history.on(revision.first_day):
+        told = known.get(transition.incident_id)
+        tells = transition.change is not Change.RESOLVED and revision.member in transition.members
+        if tells and told is not None and told <= revision.first_day:
+            return transition.incident_id
+    for incident in history.incidents:  # told first on a day on which nothing happened to it
+        if known.get(incident.id) == revision.first_day and revision.member in incident.members:
+            return incident.id
+    return None
 
 
 def _with_hindsight(decision: Decision, ended: Collection[Incident]) -> Decision:

@@ -20,9 +20,10 @@ class Act(StrEnum):
 
 
 class Kind(StrEnum):
-    """What kind of message: one of the day, or one of a whole range of days."""
+    """What kind of message: one of the day, a quiet note on an earlier one, or one of many days."""
 
     DAILY = "daily"
+    REVISED = "revised"
     SUMMARY = "summary"
 
 
