@@ -46,8 +46,10 @@ $(INSTALLED): requirements.txt pyproject.toml
 demo: install ## Watch models of real flights in a real Airflow (EXIT=1: check what is found, then exit)
 	@$(BIN)/hindsight demo $(if $(EXIT),--exit)
 
-test: install ## Run the tests (ARGS='-k name' chooses)
-	@$(BIN)/python -m pytest $(ARGS)
+# A file's tests stay in one process, for they share what they stand on.
+WORKERS ?= 2
+test: install ## Run the tests in two processes (WORKERS=0: in one; ARGS='-k name' chooses)
+	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile $(ARGS)
 
 test-spark: .venv-spark/.installed ## Run a monitor on a cluster of two Spark workers against DuckDB (needs Java 17)
 	@.venv-spark/bin/python -m pytest --confcutdir=tests/spark --timeout=900 -rP tests/spark $(ARGS)
