@@ -20,7 +20,7 @@ HOME = Path(__file__).resolve().parents[1] / ".hindsight" / "bench"
 
 PARTS: dict[str, Callable[[Console, Settings], None]] = {
     "parse": lambda console, _: parse(console),
-    "window": lambda console, _: window(console),
+    "window": lambda console, settings: window(console, settings.home / "flights"),
     "engine": engine,
 }
 ON_REQUEST = {"memory": memory}

@@ -1,12 +1,12 @@
-"""What Airflow must know of Hindsight by name: its timetable, in every component that reads a schedule."""
+"""What Airflow must know of Hindsight by name: its timetables, in every component that reads a schedule."""
 
 from airflow.plugins_manager import AirflowPlugin
 
-from hindsight.orchestration.timetable import LocalDayTimetable
+from hindsight.orchestration.timetable import HourTimetable, LocalDayTimetable
 
 
 class HindsightPlugin(AirflowPlugin):
-    """Registers the timetable; the trigger and the operators are found by import, from `include/`."""
+    """Registers the timetables; the trigger and the operators are found by import, from `include/`."""
 
     name = "hindsight"
-    timetables = [LocalDayTimetable]  # noqa: RUF012  Airflow reads a list
+    timetables = [LocalDayTimetable, HourTimetable]  # noqa: RUF012  Airflow reads a list

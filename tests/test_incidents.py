@@ -428,3 +428,19 @@ def test_ten_thousand_detections_fold_in_a_moment() -> None:
     ]
     (found,) = fold(detections, (), ZONE)
     assert len(found.members) == 100
+
+
+def test_an_hourly_day_is_clear_only_when_its_last_hour_is_judged() -> None:
+    """The first good hour of a day ends no incident: the day may yet turn out bad."""
+
+    def hour(day: int, before_its_end: int, verdict: Verdict) -> Detection:
+        made = detection(day, verdict, horizon=1)
+        return replace(made, as_of=made.as_of - timedelta(hours=before_its_end))
+
+    days = [hour(0, 9, BREACH), hour(0, 0, CLEAR), hour(1, 20, CLEAR), hour(1, 0, CLEAR), hour(2, 20, CLEAR)]
+    (standing,) = fold(days, (), ZONE)
+    assert standing.is_open
+    (ended,) = fold([*days, hour(2, 0, CLEAR)], (), ZONE)
+    assert (ended.opened_on, ended.resolved_on) == (run(0), run(2))
+    (lasting,) = fold([*days, hour(2, 5, BREACH)], (), ZONE)
+    assert (lasting.is_open, lasting.last_breach_on) == (True, run(2))

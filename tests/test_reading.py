@@ -91,7 +91,7 @@ def test_something_must_be_read() -> None:
 
 @pytest.mark.parametrize("ages", [{"at": "a week"}, {"window": "0d"}])
 def test_an_age_that_is_none_is_refused(root: Path, ages: dict[str, str]) -> None:
-    with pytest.raises(HindsightError, match="is not a number of days such as '7d'"):
+    with pytest.raises(HindsightError, match="is not a number of days or hours such as '7d' or '6h'"):
         read_snapshots("churn", **ages)  # type: ignore[arg-type]
 
 
@@ -103,7 +103,8 @@ def test_a_file_that_is_no_export_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_package_offers_its_readers_and_nothing_else() -> None:
-    assert sorted(hindsight.__all__) == ["read_detections", "read_incidents", "read_snapshots"]
+    readers = ["delay", "detections", "incidents", "maturity", "nowcast", "snapshots"]
+    assert sorted(hindsight.__all__) == [f"read_{name}" for name in readers]
     with pytest.raises(AttributeError, match="has no attribute 'read_minds'"):
         _ = hindsight.read_minds
 

@@ -17,7 +17,7 @@ import numpy.typing as npt
 import sqlalchemy as sa
 
 from hindsight.domain.spec import MonitorSpec
-from hindsight.domain.values import OnConflict, Task
+from hindsight.domain.values import Convention, OnConflict, Task
 from hindsight.pipeline.extract import opened
 from hindsight.pipeline.plan import calendar
 from hindsight.pipeline.runtime import Runtime
@@ -83,6 +83,9 @@ SPECS: Mapping[str, MonitorSpec] = {
     "contradictions": a_monitor(
         Task.BINARY, ground_truth=replace(monitor().ground_truth, on_conflict=OnConflict.ERROR)
     ),
+    "silence": a_monitor(
+        Task.BINARY, ground_truth=replace(monitor().ground_truth, convention=Convention.DEFAULT_NEGATIVE)
+    ),
     "regression": a_monitor(Task.REGRESSION),
     "multiclass": a_monitor(Task.MULTICLASS),
     "ranking": a_monitor(Task.RANKING, segments=("origin",)),
@@ -106,6 +109,8 @@ def answers(spec: MonitorSpec, days: Sequence[date], runtime: Runtime) -> dict[s
         questions = {
             "volume": feed.volume(statement, asked),
             "watermark": feed.watermark(statement, end),
+            "newest": feed.newest(statement, asked, asked.midnights[1]),
+            "changed": feed.changed(statement, asked),
             "landed": feed.landed(statement, asked, end),
             "label quality": feed.label_quality(statement, asked, 3, 3),
             "segments by day": segments.by_day(statement, asked, 2),

@@ -467,9 +467,9 @@ class Bench:
 
     def clear(self, monitor: str = "odd") -> None:
         """Forget a monitor."""
-        tables = ("statistic", "window_state", "snapshot", "detection", "incident", "notification", "cut")
+        tables = ("statistic", "window_state", "snapshot", "detection", "incident", "notification")
         with self.store.transaction() as connection:
-            for table in tables:
+            for table in (*tables, "cut", "retained"):
                 connection.execute(
                     sa.text(f"delete from hindsight.{table} where monitor = :name"), {"name": monitor}
                 )

@@ -1,7 +1,8 @@
 """Hindsight: whether deployed models still work, as the truth arrives.
 
 For notebooks: `read_snapshots`, `read_detections` and `read_incidents` give typed pandas frames, from the
-store or from an exported CSV.  Everything else is behind the command `hindsight` and in the DAGs.
+store or from an exported CSV; `read_nowcast`, `read_delay` and `read_maturity` say what young windows will
+be, and how late labels come.  Everything else is behind the command `hindsight` and in the DAGs.
 """
 
 from __future__ import annotations
@@ -9,9 +10,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hindsight.reading import read_detections, read_incidents, read_snapshots
+    from hindsight.reading import (
+        read_delay,
+        read_detections,
+        read_incidents,
+        read_maturity,
+        read_nowcast,
+        read_snapshots,
+    )
 
-__all__ = ["read_detections", "read_incidents", "read_snapshots"]
+__all__ = [
+    "read_delay",
+    "read_detections",
+    "read_incidents",
+    "read_maturity",
+    "read_nowcast",
+    "read_snapshots",
+]
 __version__ = "0.1.0"
 
 

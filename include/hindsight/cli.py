@@ -40,6 +40,12 @@ MonitorArg = Annotated[
     str, typer.Argument(metavar="MONITOR", help="Name in include/monitors, or the path of a YAML file.")
 ]
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+StartOption = Annotated[
+    str | None, typer.Option(metavar="DAY", help="Only windows that end on this day or later.")
+]
+EndOption = Annotated[
+    str | None, typer.Option(metavar="DAY", help="Only windows that end on this day or earlier.")
+]
 DAY = "%Y-%m-%d"
 
 
@@ -115,13 +121,28 @@ def schema(
 @app.command()
 def run(
     monitor: MonitorArg,
-    start: Annotated[datetime, typer.Option(formats=[DAY], help="First run day (local).")],
+    start: Annotated[
+        str | None,
+        typer.Option(metavar="DAY|HOUR", help="First run day (local), or hour, as 2013-07-01T05:00."),
+    ] = None,
     end: Annotated[
-        datetime | None, typer.Option(formats=[DAY], help="Last run day, included; default: the first.")
+        str | None,
+        typer.Option(metavar="DAY|HOUR", help="Last run day or hour, included; default: the first."),
     ] = None,
     notify: Annotated[
         str, typer.Option(help="What to tell: none, one summary, or each day as if live.")
     ] = "none",
+    stale: Annotated[
+        bool,
+        typer.Option(
+            "--stale",
+            help="Instead, make anew what an edit of the file made stale, and only that, and remove what "
+            "nobody asks for any more; of all days, or those from --start to --end.  Tells nobody.",
+        ),
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="With --stale: only say what would be done.")
+    ] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Run the pipeline for these days in one pass, exactly as the DAG would."""
@@ -130,15 +151,20 @@ def run(
     from hindsight.domain.values import Notify
     from hindsight.orchestration.runtime import command_line_runtime
     from hindsight.pipeline import STEPS, run_days
-    from hindsight.windows import DayRange
+    from hindsight.pipeline.asked import units_asked
 
     if notify not in list(Notify):
         refuse(f"--notify {notify!r} is none of {', '.join(Notify)}.")
-    first, last = start.date(), (end or start).date()
-    if last < first:
-        refuse(f"--end {last} is before --start {first}.")
+    if stale:
+        run_stale_days(monitor, start, end, notify, dry_run=dry_run, as_json=as_json)
+        return
+    if dry_run:
+        refuse("--dry-run goes with --stale: a run of named days always computes all that falls due in them.")
+    if start is None:
+        refuse("--start is missing: name the first run day, or say --stale for what an edit left behind.")
     with sentences():
         spec, runtime = spec_of(monitor), command_line_runtime()
+        days = units_asked(spec, start, end, runtime.clock())
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),
@@ -151,13 +177,48 @@ def run(
             def step(name: str) -> None:
                 progress.update(bar, description=f"{spec.monitor}: {name.replace('_', ' ')}", advance=1)
 
-            done = run_days(spec, DayRange(first, last), runtime, Notify(notify), step)
+            done = run_days(spec, days, runtime, Notify(notify), step)
     if as_json:
         sys.stdout.write(json.dumps(done, default=str) + "\n")
         return
     for name, counts in done.items():
         said = ", ".join(f"{key} {value}" for key, value in counts.items() if value not in ({}, [], None))
         out.print(f"{name}: {said}", markup=False, highlight=False, soft_wrap=True)
+
+
+def run_stale_days(
+    monitor: str, start: str | None, end: str | None, notify: str, *, dry_run: bool, as_json: bool
+) -> None:
+    """What `run --stale` does."""
+    from hindsight.orchestration.runtime import command_line_runtime
+    from hindsight.pipeline.asked import units_asked
+    from hindsight.pipeline.stale import run_stale
+
+    if notify != "none":
+        refuse(f"--notify {notify!r} does not go with --stale, which tells nobody: leave it out.")
+    if start is None and end is not None:
+        refuse(f"--end {end} is given without --start: name both, or neither for all days.")
+    with sentences():
+        spec, runtime = spec_of(monitor), command_line_runtime()
+        days = None if start is None else units_asked(spec, start, end, runtime.clock())
+        done = run_stale(spec, runtime, days, dry_run=dry_run)
+    if as_json:
+        sys.stdout.write(json.dumps(done) + "\n")
+        return
+    if not any(done.values()):
+        out.print(f"Nothing of {spec.monitor} is stale.", markup=False, highlight=False, soft_wrap=True)
+        return
+    words = {
+        "pairs": ("days to compute anew", "days computed anew", "age"),
+        "windows": ("windows to read anew", "windows read anew", "length"),
+        "detections": ("windows to judge anew", "windows judged anew", "detector"),
+        "removed": ("rows to remove", "rows removed", "table"),
+    }
+    for kind, counts in done.items():
+        before, after, by = words[kind]
+        said = ", ".join(f"{name} {count}" for name, count in counts.items()) or "none"
+        what = before if dry_run else after
+        out.print(f"{what}, by {by}: {said}", markup=False, highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -168,15 +229,51 @@ def snapshots(
     window: Annotated[str | None, typer.Option(help="Length of the windows: 1d, 7d, 28d.")] = None,
     segment: Annotated[str | None, typer.Option(help="Such as origin=EWR, or ALL.")] = None,
     version: Annotated[str | None, typer.Option(help="Only this version.")] = None,
+    start: Annotated[
+        datetime | None, typer.Option(formats=[DAY], help="Only windows that begin on this day or later.")
+    ] = None,
+    end: Annotated[
+        datetime | None, typer.Option(formats=[DAY], help="Only windows that begin on this day or earlier.")
+    ] = None,
+    as_of: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DAY|INSTANT",
+            help="Of each metric of each window the newest that was known when this local day began, or at "
+            "this instant (with its offset, as 2013-07-14T09:30-04:00).",
+        ),
+    ] = None,
+    exact: Annotated[
+        bool,
+        typer.Option(
+            "--exact",
+            help="Compute from the logs what was known at --as-of, also between horizons, for the windows "
+            "that begin from --start to --end; nothing is stored.",
+        ),
+    ] = False,
     csv: Annotated[str | None, typer.Option(metavar="FILE|-", help="Write CSV instead.")] = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Metric values by window, as known at each as-of."""
-    from hindsight.reading import read_snapshots
+    """Metric values by window, as known at each as-of; or as known on one day."""
+    from hindsight.reading import instant, read_exact_snapshots, read_snapshots
 
+    if exact and (as_of is None or start is None or at is not None):
+        refuse(
+            "--exact computes what was known at --as-of of the windows that begin from --start to --end: "
+            "give --as-of and --start, and leave out --at, for the as-of says how old the labels are."
+        )
+    if start is not None and end is not None and end < start:
+        refuse(f"--end {end.date()} is before --start {start.date()}.")
     with sentences():
-        name = spec_of(monitor).monitor
-        frame = read_snapshots(name, metric=metric, at=at, window=window, segment=segment, version=version)
+        spec = spec_of(monitor)
+        name = spec.monitor
+        only: dict[str, Any] = {"metric": metric, "window": window, "segment": segment, "version": version}
+        if exact and as_of is not None and start is not None:
+            frame = read_exact_snapshots(monitor, as_of, start.date(), (end or start).date(), **only)
+        else:
+            first, after = bounds(spec, start, end)
+            moment = None if as_of is None else instant(as_of, monitor)
+            frame = read_snapshots(name, at=at, start=first, end=after, as_of=moment, **only)
         if csv is not None:
             export(frame, csv)
             return
@@ -195,6 +292,93 @@ def snapshots(
         "status",
     ]
     show(frame, as_json, f"Snapshots of {name}", columns)
+
+
+def bounds(
+    spec: MonitorSpec, start: datetime | None, end: datetime | None
+) -> tuple[datetime | None, datetime | None]:
+    """Local days as the half-open instants that bound them."""
+    from zoneinfo import ZoneInfo
+
+    from hindsight.windows import end_of, midnight
+
+    zone = ZoneInfo(spec.timezone)
+    return (
+        None if start is None else midnight(start.date(), zone),
+        None if end is None else end_of(end.date(), zone),
+    )
+
+
+@app.command()
+def nowcast(
+    monitor: MonitorArg,
+    metric: Annotated[str | None, typer.Option(help="Default: the monitor's first that can be.")] = None,
+    window: Annotated[str | None, typer.Option(help="Length of the windows; default: the longest.")] = None,
+    at: Annotated[str | None, typer.Option(help="Label age, such as 0d; default: all but the last.")] = None,
+    version: Annotated[str | None, typer.Option(help="Only this version.")] = None,
+    segment: Annotated[str, typer.Option(help="Such as origin=EWR.")] = "ALL",
+    start: StartOption = None,
+    end: EndOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Estimate what young windows will be once their labels are in, beside how well that went before."""
+    from hindsight.reading import read_nowcast
+
+    with sentences():
+        frame = read_nowcast(
+            monitor,
+            metric=metric,
+            window=window,
+            at=at,
+            version=version,
+            segment=segment,
+            start=start,
+            end=end,
+        )
+    if not as_json:
+        ends = zip(frame["lower"], frame["upper"], strict=True)
+        frame["interval"] = ["-" if missing(low) else f"{low:.4g} to {high:.4g}" for low, high in ends]
+    columns = ["version", "window_start", "horizon", "estimate", "interval", "coverage", "so_far"]
+    columns += ["past_error", "past_miss", "past", "inside"]
+    columns += [name for name in ("final", "remark") if any(map(told, frame[name]))]
+    show(
+        frame,
+        as_json,
+        f"Nowcast of {frame['monitor'][0]}: {frame['metric'][0]}, {frame['window'][0]}",
+        columns,
+    )
+    if not as_json:
+        out.print(frame["assumption"][0], markup=False, highlight=False)
+
+
+@app.command()
+def delay(
+    monitor: MonitorArg,
+    metric: Annotated[str | None, typer.Option(help="Only this metric; default: all with labels.")] = None,
+    known: Annotated[float, typer.Option(help="The share of the truth to wait for.")] = 0.9,
+    start: StartOption = None,
+    end: EndOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """How late labels come, and what a metric gains by waiting for them."""
+    from dataclasses import asdict
+
+    from hindsight.reading import framed, read_delay, read_maturity
+
+    with sentences():
+        report = read_delay(monitor, known=known, start=start, end=end)
+        frame = read_maturity(monitor, metric=metric, start=start, end=end)
+    if as_json:
+        records = [{str(key): plain(value) for key, value in row.items()} for row in frame.to_dict("records")]
+        record = asdict(report) | {"last": str(report.last), "metrics": records}
+        sys.stdout.write(json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n")
+        return
+    for line in report.lines():
+        out.print(line, markup=False, highlight=False)
+    ages = framed(report.telling(), type(report.ages[0]))
+    show(ages, False, f"Labels of {report.monitor} by age", list(ages.columns))
+    columns = ["metric", "version", "horizon", "coverage", "value", "early_minus_final", "standard_error"]
+    show(frame, False, f"Metrics of {report.monitor} by label age", [*columns, "windows"])
 
 
 @app.command()
@@ -229,6 +413,27 @@ def incidents(
         "Incidents",
         ["id", "monitor", "incident_class", "severity", "since", "opened_on", "resolved_on", "headline"],
     )
+
+
+@app.command()
+def upkeep(
+    monitor: Annotated[str | None, typer.Argument(metavar="[MONITOR]", help="Default: all monitors.")] = None,
+) -> None:
+    """Remove results older than retention, send what lies unsent, and name days that were not run."""
+    from hindsight.orchestration.runtime import command_line_runtime
+    from hindsight.orchestration.upkeep import CONCERNS, monitors, tend
+
+    with sentences():
+        every, runtime = monitors(monitor), command_line_runtime()
+        complaints: list[str] = []
+        for concern in CONCERNS:
+            done, failed = tend(concern, every, runtime)
+            complaints += failed
+            for name, counts in done.items():
+                said = ", ".join(f"{key} {value}" for key, value in counts.items())
+                out.print(f"{concern} of {name}: {said}", markup=False, highlight=False, soft_wrap=True)
+        if complaints:
+            refuse("\n".join(complaints))
 
 
 @store_app.command()
@@ -296,6 +501,11 @@ def missing(value: Any) -> bool:
     import pandas as pd
 
     return bool(pd.isna(value))
+
+
+def told(value: Any) -> bool:
+    """Whether a value says something: it is neither missing nor an empty text."""
+    return not missing(value) and value != ""
 
 
 def cell(value: Any) -> Text:

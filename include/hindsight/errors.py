@@ -4,6 +4,7 @@
     ├── ConfigError            a monitor's file is wrong: carries every problem found
     ├── ConnectionMissing      a connection id that nobody defined
     ├── SourceError            the logs cannot be read as the monitor describes them
+    │   └── SourceAbsent       no file lies where they should
     ├── StoreError             the warehouse schema is absent, older, newer or out of reach
     └── DeliveryError          a notification was not accepted: `retry` says whether trying again can help
 
@@ -53,6 +54,10 @@ class ConnectionMissing(HindsightError):
 
 class SourceError(HindsightError):
     """The logs cannot be read as the monitor describes them."""
+
+
+class SourceAbsent(SourceError):
+    """No file lies where the logs should: nobody has written one yet, or the name is wrong."""
 
 
 class StoreError(HindsightError):

@@ -1,7 +1,8 @@
-"""Local days, their UTC bounds, and which (window, horizon) pairs a run must compute.
+"""Local days and hours, their UTC bounds, and which (window, horizon) pairs a run must compute.
 
 All calendar arithmetic of Hindsight is here; the engines only ever see UTC instants made by it.
-A day is the span between two local midnights, so one of 23 or 25 hours is just a day.
+A day is the span between two local midnights, so one of 23 or 25 hours is just a day.  What is said of
+days holds for hours where the monitor's grain is the hour: both are *units*.
 """
 
 from __future__ import annotations
@@ -9,19 +10,50 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Self
+from typing import Final, Self, TypeVar
 from zoneinfo import ZoneInfo
 
 from hindsight.domain.values import Horizon, Span
 
+Unit = TypeVar("Unit", bound=date)
+"""The smallest window of a monitor: a `date` at a daily grain; at an hourly one an aware UTC `datetime`.
+
+Hours are whole hours of UTC.  Every hour exists once, so no change of the clock matters to them; where the
+zone's offset is no whole number of hours (Asia/Kolkata) they begin at half past, local time.
+"""
+
+HOUR: Final = timedelta(hours=1)
+MOMENT: Final = timedelta(microseconds=1)
+
+
+def step(unit: date) -> timedelta:
+    """How far it is from a unit to the next."""
+    return HOUR if isinstance(unit, datetime) else timedelta(days=1)
+
+
+def shift(unit: Unit, count: int) -> Unit:
+    """The unit that is so many units later.
+
+    >>> str(shift(date(2013, 3, 1), -1)), str(shift(datetime(2013, 3, 1, tzinfo=UTC), -1))
+    ('2013-02-28', '2013-02-28 23:00:00+00:00')
+    """
+    return unit + count * step(unit)
+
+
+def distance(first: date, last: date) -> int:
+    """How many units later the last one is: the inverse of `shift`."""
+    return (last - first) // step(first)
+
 
 @dataclass(frozen=True, slots=True)
 class DayRange:
-    """Local days from `start` to `end`, both included.
+    """Local days, or hours, from `start` to `end`, both included.
 
     >>> days = DayRange(date(2013, 3, 30), date(2013, 4, 1))
     >>> len(days), [day.day for day in days]
     (3, [30, 31, 1])
+    >>> len(DayRange(datetime(2013, 3, 30, tzinfo=UTC), datetime(2013, 3, 30, 23, tzinfo=UTC)))
+    24
     """
 
     start: date
@@ -32,10 +64,10 @@ class DayRange:
             raise ValueError(f"the days end on {self.end}, before they start on {self.start}")
 
     def __len__(self) -> int:
-        return (self.end - self.start).days + 1
+        return distance(self.start, self.end) + 1
 
     def __iter__(self) -> Iterator[date]:
-        return (self.start + timedelta(days=i) for i in range(len(self)))
+        return (shift(self.start, i) for i in range(len(self)))
 
     def __contains__(self, day: object) -> bool:
         return isinstance(day, date) and self.start <= day <= self.end
@@ -43,7 +75,7 @@ class DayRange:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Pair:
-    """A day judged at a label age: what is computed, stored and replaced as one."""
+    """A day, or an hour, judged at a label age: what is computed, stored and replaced as one."""
 
     horizon: Horizon
     day: date
@@ -62,17 +94,73 @@ def midnight(day: date, zone: ZoneInfo) -> datetime:
     return datetime.combine(day, time(), tzinfo=zone).astimezone(UTC)
 
 
+def start_of(unit: date, zone: ZoneInfo) -> datetime:
+    """The UTC instant at which a unit begins."""
+    return unit if isinstance(unit, datetime) else midnight(unit, zone)
+
+
+def end_of(unit: date, zone: ZoneInfo) -> datetime:
+    """The UTC instant at which a unit ends: the next one begins."""
+    return start_of(shift(unit, 1), zone)
+
+
+def exists(unit: date, zone: ZoneInfo) -> bool:
+    """Whether there is such a day: a zone that changes sides of the date line skips one.
+
+    >>> exists(date(2011, 12, 30), ZoneInfo("Pacific/Apia"))
+    False
+    """
+    return start_of(unit, zone) < end_of(unit, zone)
+
+
+def written(unit: date, zone: ZoneInfo) -> str:
+    """A unit as people say it: a day by its date, an hour by its local beginning; of two alike, with offset.
+
+    >>> written(date(2013, 7, 1), ZoneInfo("UTC"))
+    '2013-07-01'
+    >>> [written(datetime(2013, 11, 3, hour, tzinfo=UTC), ZoneInfo("America/New_York")) for hour in (4, 5)]
+    ['2013-11-03 00:00', '2013-11-03 01:00 -0400']
+    """
+    if not isinstance(unit, datetime):
+        return unit.isoformat()
+    local = unit.astimezone(zone)
+    twice = local.utcoffset() != local.replace(fold=1 - local.fold).utcoffset()
+    return f"{local:%Y-%m-%d %H:%M %z}" if twice else f"{local:%Y-%m-%d %H:%M}"
+
+
+def hours_of(days: DayRange, zone: ZoneInfo) -> DayRange:
+    """The hours that end on these local days, the last one at midnight.
+
+    >>> len(hours_of(DayRange(date(2013, 3, 10), date(2013, 3, 10)), ZoneInfo("America/New_York")))
+    23
+    """
+    first, after = midnight(days.start, zone), end_of(days.end, zone)
+    return DayRange(hour_at(first), shift(hour_at(after), -1))
+
+
+def day_at(moment: datetime, zone: ZoneInfo) -> date:
+    """The local day that holds this moment, as a plain date: a moment may be of a type with its own dates."""
+    local = moment.astimezone(zone)
+    return date(local.year, local.month, local.day)
+
+
+def hour_at(moment: datetime) -> datetime:
+    """The hour that holds this moment, as a plain datetime."""
+    utc = moment.astimezone(UTC)
+    return datetime(utc.year, utc.month, utc.day, utc.hour, tzinfo=UTC)
+
+
 def as_of(day: date, horizon: Horizon, zone: ZoneInfo) -> datetime:
-    """When the window `day` is judged at this age: local midnight, that many calendar days after it ends."""
-    return midnight(day + timedelta(days=1 + horizon.count), zone)
+    """When a window is judged at this age: so many calendar days, or hours, after its last unit ends."""
+    return start_of(shift(day, 1 + horizon.count), zone)
 
 
 @dataclass(frozen=True, slots=True)
 class Calendar:
-    """Consecutive local days as UTC instants, some of which are asked about.
+    """Consecutive units as UTC instants, some of which are asked about.
 
-    Day i is [midnights[i], midnights[i + 1]).  Day 0 is the one before the first that is asked, for a label
-    may be a little older than its prediction; the last midnight is the latest as-of of the last day asked.
+    Unit i is [midnights[i], midnights[i + 1]).  Unit 0 is the one before the first that is asked, for a label
+    may be a little older than its prediction; the last instant is the latest as-of of the last unit asked.
     """
 
     first: date
@@ -82,28 +170,28 @@ class Calendar:
 
     @classmethod
     def of(cls, days: Iterable[date], horizons: Iterable[Horizon], zone: ZoneInfo) -> Self:
-        """The calendar for these days, judged at these ages."""
+        """The calendar for these units, judged at these ages."""
         ages = tuple(sorted(horizon.count for horizon in horizons))
         chosen = sorted(days)
-        first = chosen[0] - timedelta(days=1)
-        count = (chosen[-1] - first).days + ages[-1] + 2
-        midnights = tuple(midnight(first + timedelta(days=i), zone) for i in range(count))
-        return cls(first, midnights, tuple((day - first).days for day in chosen), ages)
+        first = shift(chosen[0], -1)
+        count = distance(first, chosen[-1]) + ages[-1] + 2
+        midnights = tuple(start_of(shift(first, i), zone) for i in range(count))
+        return cls(first, midnights, tuple(distance(first, day) for day in chosen), ages)
 
     def day(self, position: int) -> date:
-        """The local day at a position."""
-        return self.first + timedelta(days=position)
+        """The unit at a position."""
+        return shift(self.first, position)
 
     def position(self, day: date) -> int:
-        """Where a local day stands."""
-        return (day - self.first).days
+        """Where a unit stands."""
+        return distance(self.first, day)
 
     def as_of(self, position: int, horizon: int) -> datetime:
-        """When a day is judged at an age in days."""
+        """When a unit is judged at an age in units."""
         return self.midnights[position + 1 + horizon]
 
     def stretches(self) -> list[tuple[datetime, datetime]]:
-        """The spans of time that the days asked about cover, neighbours joined."""
+        """The spans of time that the units asked about cover, neighbours joined."""
         merged: list[tuple[datetime, datetime]] = []
         for position in self.asked:
             start, end = self.midnights[position], self.midnights[position + 1]
@@ -115,12 +203,20 @@ class Calendar:
 
 
 def run_day(moment: datetime, zone: ZoneInfo) -> date:
-    """The local day that ends at this as-of: the inverse of `as_of(day, NO_LABELS, zone)`."""
-    return moment.astimezone(zone).date() - timedelta(days=1)
+    """The local day of the moment just before this as-of: the day that ends then, or that holds the hour."""
+    return day_at(moment.astimezone(UTC) - MOMENT, zone)
+
+
+def local_days(units: Iterable[date], zone: ZoneInfo) -> DayRange:
+    """The local days of units: those days themselves, or the days that hold the hours."""
+    days = {run_day(shift(unit, 1), zone) if isinstance(unit, datetime) else unit for unit in units}
+    return DayRange(min(days), max(days))
 
 
 def run_time(day: date, schedule: time, zone: ZoneInfo) -> datetime:
-    """When the run for `day` starts: at `schedule`, local time, on the next day."""
+    """When the run for a unit starts: at `schedule` of the next day, or so many minutes after the hour."""
+    if isinstance(day, datetime):
+        return end_of(day, zone) + timedelta(minutes=schedule.minute)
     return datetime.combine(day + timedelta(days=1), schedule, tzinfo=zone).astimezone(UTC)
 
 
@@ -131,11 +227,11 @@ def due(days: DayRange, horizons: Iterable[Horizon]) -> list[Pair]:
     ...  for p in due(DayRange(date(2013, 4, 8), date(2013, 4, 8)), [Horizon(0), Horizon(7)])]
     ['2013-04-08@0d', '2013-04-01@7d']
     """
-    return [Pair(h, day - timedelta(days=h.count)) for h in sorted(horizons) for day in days]
+    return [Pair(h, shift(day, -h.count)) for h in sorted(horizons) for day in days]
 
 
 def days_of(end: date, span: Span) -> DayRange:
-    """The days of the window of this length whose last day is `end`.
+    """The days, or hours, of the window of this length whose last one is `end`.
 
     >>> len(days_of(date(2013, 2, 28), Span.parse("month")))
     28
@@ -144,11 +240,11 @@ def days_of(end: date, span: Span) -> DayRange:
         return DayRange(end.replace(day=1), end)
     if span.calendar == "week":
         return DayRange(end - timedelta(days=end.weekday()), end)
-    return DayRange(end - timedelta(days=span.count - 1), end)
+    return DayRange(shift(end, 1 - span.count), end)
 
 
 def ends_of(day: date, span: Span) -> list[date]:
-    """The last days of the windows of this length that hold a day; a calendar has one such window.
+    """The last units of the windows of this length that hold a unit; a calendar has one such window.
 
     >>> [str(end) for end in ends_of(date(2013, 2, 26), Span.parse("month"))]
     ['2013-02-28']
@@ -157,4 +253,4 @@ def ends_of(day: date, span: Span) -> list[date]:
         return [(day.replace(day=28) + timedelta(days=4)).replace(day=1) - timedelta(days=1)]
     if span.calendar == "week":
         return [day + timedelta(days=6 - day.weekday())]
-    return [day + timedelta(days=ahead) for ahead in range(span.count)]
+    return [shift(day, ahead) for ahead in range(span.count)]

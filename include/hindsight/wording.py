@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import math
 import unicodedata
-from datetime import date
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from hindsight.domain.records import Detection
 from hindsight.domain.values import ALL, UNVERSIONED, IncidentClass, Span
-from hindsight.windows import run_day
+from hindsight.windows import run_day, shift
 
 Z95 = 1.959964
 """How many standard errors a 95 % interval reaches to either side."""
@@ -154,16 +154,28 @@ def last_day(detection: Detection, zone: ZoneInfo) -> date:
 
 
 def window_words(window: Span, end: date) -> str:
-    """The window by its length and last day.
+    """The window by its length and last day, or by the last one's beginning if it is one of hours.
 
     >>> window_words(Span(28), date(2013, 4, 12)), window_words(Span(1), date(2013, 4, 12))
     ('28 days to Fri 12 Apr 2013', 'Fri 12 Apr 2013')
     >>> window_words(Span.parse("month"), date(2013, 4, 30))
     'the month to Tue 30 Apr 2013'
+    >>> window_words(Span(6, "h"), datetime(2013, 4, 12, 5))
+    '6 hours to the one from Fri 12 Apr 2013 05:00'
     """
     if window.calendar:
         return f"the {window} to {calendar(end)}"
+    if isinstance(end, datetime):
+        length = "the hour" if window.count == 1 else f"{window.count} hours to the one"
+        return f"{length} from {calendar(end)} {end:%H:%M}"
     return calendar(end) if window.count == 1 else f"{window.count} days to {calendar(end)}"
+
+
+def judged_window(detection: Detection, zone: ZoneInfo) -> str:
+    """The window that was judged, by its length and its last day or hour."""
+    if detection.window.unit == "h":
+        return window_words(detection.window, shift(detection.window_end, -1).astimezone(zone))
+    return window_words(detection.window, last_day(detection, zone))
 
 
 def watched(detection: Detection) -> str:
@@ -210,7 +222,7 @@ def judgement(detection: Detection, standard_error: float | None = None) -> str:
             return f"{watched(detection)} {reason.removeprefix(metric)}"
         return f"{watched(detection)}: {reason}"
     where, bound = passed
-    if detection.metric == "coverage" or detection.incident_class is IncidentClass.DATA_QUALITY:
+    if is_share(detection):
         shown, limit = share(detection.observed), share(bound)
         if shown == limit:
             shown, limit = apart(detection.observed, bound)
@@ -219,10 +231,16 @@ def judgement(detection: Detection, standard_error: float | None = None) -> str:
     return f"{watched(detection)} is {shown}, {where} {limit}"
 
 
+def is_share(detection: Detection) -> bool:
+    """Whether what was judged is a part of the rows or labels, which people read in percent."""
+    named = detection.metric in ("coverage", "flip_rate") or detection.metric.endswith("_share")
+    return named or detection.incident_class is IncidentClass.DATA_QUALITY
+
+
 def headline(detection: Detection, zone: ZoneInfo) -> str:
     """One sentence that stands alone: what is wrong, and in which window."""
     lead = "labels are missing: " if is_missing_labels(detection) else ""
-    return f"{lead}{judgement(detection)} ({window_words(detection.window, last_day(detection, zone))})"
+    return f"{lead}{judgement(detection)} ({judged_window(detection, zone)})"
 
 
 def is_missing_labels(detection: Detection) -> bool:

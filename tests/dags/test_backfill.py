@@ -31,6 +31,20 @@ SPANS = [
 ]
 
 
+HOURLY = """\
+monitor: hourly
+owner: team
+task: binary_classification
+grain: hour
+timezone: America/New_York
+predictions: {files: p.parquet, columns: {id: id, time: at, score: p}}
+ground_truth: {files: l.parquet, columns: {id: id, actual: y, time: at}}
+maturity: {horizons: [1h, 6h]}
+reference: {recall: 0.9}
+metrics: [recall]
+"""
+
+
 def dag_id(zone: str) -> str:
     return f"monitor__{zone.split('/')[1].lower()}"
 
@@ -44,6 +58,7 @@ def _dags(airflow_metadata: None, tmp_path_factory: pytest.TempPathFactory) -> I
         name = dag_id(zone).removeprefix("monitor__")
         changed = text.replace("monitor: flight_delay", f"monitor: {name}").replace("America/New_York", zone)
         (folder / f"{name}.yaml").write_text(changed)
+    (folder / "hourly.yaml").write_text(HOURLY)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HINDSIGHT_MONITORS", str(folder))
         bag = DagBag(
@@ -162,3 +177,35 @@ def test_a_day_that_has_its_run_gets_no_second_one() -> None:
     first, last = date(2014, 1, 1), date(2014, 1, 3)
     assert len(create(ZONES[0], first, last)) == 3
     assert len(create(ZONES[0], first, last + timedelta(days=1))) == 1
+
+
+@pytest.mark.parametrize(
+    "first, last, count",
+    [
+        (datetime(2013, 11, 3, 3, 30, tzinfo=UTC), datetime(2013, 11, 3, 8, tzinfo=UTC), 5),
+        (datetime(2013, 11, 3, tzinfo=UTC), datetime(2013, 11, 3, tzinfo=UTC), 25),
+        (datetime(2013, 3, 9, tzinfo=UTC), datetime(2013, 3, 10, tzinfo=UTC), 47),
+    ],
+)
+def test_an_hourly_monitor_gets_a_run_for_each_hour(first: datetime, last: datetime, count: int) -> None:
+    made = _create_backfill(
+        dag_id="monitor__hourly",
+        from_date=timezone.coerce_datetime(first),
+        to_date=timezone.coerce_datetime(last),
+        max_active_runs=4,
+        reverse=False,
+        dag_run_conf=None,
+        triggering_user_name="test",
+        reprocess_behavior=ReprocessBehavior.COMPLETED,
+    )
+    with create_session() as session:
+        session.get_one(Backfill, made.id).completed_at = datetime.now(UTC)
+        chosen = select(DagRun).where(DagRun.backfill_id == made.id).order_by(DagRun.logical_date)
+        runs = list(session.scalars(chosen))
+        assert len(runs) == count
+        begun = [run.logical_date for run in runs if run.logical_date]
+        assert [moment - begun[0] for moment in begun] == [timedelta(hours=i) for i in range(count)]
+        assert all(run.data_interval_end - run.data_interval_start == timedelta(hours=1) for run in runs)
+        assert len({run.run_id for run in runs}) == count
+        for run in runs:
+            session.delete(run)

@@ -33,6 +33,7 @@ schedule: "06:00"
 predictions: {connection: serving, table: predictions, columns: {id: id, time: at, score: score}}
 ground_truth: {connection: serving, table: labels, columns: {id: id, actual: actual, time: at}}
 maturity: {horizons: [1d], wait: 30d, min_coverage: 0.8}
+airflow: {retries: 0}
 reference: {recall: 0.9}
 metrics: [recall]
 detectors:

@@ -209,10 +209,18 @@ ELSE 0 END +
 CASE
 WHEN (`learnt`.`previous_day` >= `said`.`position` - 1 AND `learnt`.`previous` != `learnt`.`actual`) THEN 2
 ELSE 0 END
-ELSE 0 END AS `remark`
+ELSE 0 END AS `remark`,
+CASE
+WHEN (`learnt`.`id` IS NOT NULL AND
+CASE
+WHEN (`learnt`.`previous_day` >= `said`.`position` - 1) THEN 0
+ELSE 1 END = 1 AND `learnt`.`day` - `said`.`position` <= 7) THEN
+CASE
+WHEN (`learnt`.`day` - `said`.`position` > 0) THEN `learnt`.`day` - `said`.`position`
+ELSE 0 END END AS `age`
 FROM `said`
 LEFT OUTER JOIN `learnt` ON `said`.`id` = `learnt`.`id` AND `learnt`.`day` >= `said`.`position` - 1 AND `said`.`reason` = 0) SELECT `lines`.`version`,
-`lines`.`key`,
+coalesce(`lines`.`key`, -1 - `lines`.`delay`) AS `key`,
 `lines`.`segment_0`,
 `lines`.`segment_1`,
 accurateCast(sum(toInt128(`lines`.`count`)), 'Nullable(Int64)') AS `count`,
@@ -231,6 +239,7 @@ CASE
 WHEN (accurateCastOrNull(floor(`joined`.`score` * 1.0000000000000000e+02), 'Int64') + 49 < 50) THEN 50
 WHEN (accurateCastOrNull(floor(`joined`.`score` * 1.0000000000000000e+02), 'Int64') + 49 > 147) THEN 147
 ELSE accurateCastOrNull(floor(`joined`.`score` * 1.0000000000000000e+02), 'Int64') + 49 END END, 0)) * 3 + coalesce(`joined`.`actual` + 1, 0)) * 4 + `joined`.`known`) * 5 + coalesce(`joined`.`learnt` + 1, 0)) * 5 + coalesce(`joined`.`superseded` + 1, 0)) * 2 + `joined`.`first`) * 4 + `joined`.`remark` AS `key`,
+(CAST(`joined`.`position` AS BIGINT) * 9 + coalesce(`joined`.`age` + 1, 0)) * 4 + `joined`.`known` AS `delay`,
 1 AS `count`,
 accurateCastOrNull(floor(`joined`.`score` * 1.0000000000000000e+09 + 5.0000000000000000e-01), 'Int64') AS `sum_0`,
 accurateCastOrNull(floor(`joined`.`score` * `joined`.`score` * 1.0000000000000000e+09 + 5.0000000000000000e-01), 'Int64') AS `sum_1`,
@@ -247,4 +256,4 @@ CASE
 WHEN (`joined`.`actual` = 1) THEN `joined`.`score`
 ELSE 1.0000000000000000e+00 - `joined`.`score` END END)) * 1.0000000000000000e+09 + 5.0000000000000000e-01), 'Int64') END AS `sum_2`
 FROM `joined`) AS `lines`
-GROUP BY GROUPING SETS((`lines`.`version`, `lines`.`key`, `lines`.`segment_0`), (`lines`.`version`, `lines`.`key`, `lines`.`segment_1`))
+GROUP BY GROUPING SETS((`lines`.`version`, `lines`.`key`, `lines`.`segment_0`), (`lines`.`version`, `lines`.`key`, `lines`.`segment_1`), (`lines`.`delay`))

@@ -205,7 +205,15 @@ ELSE 0 END +
 CASE
 WHEN (learnt.previous_day >= said.position - 1 AND learnt.previous != learnt.actual) THEN 2
 ELSE 0 END
-ELSE 0 END AS remark
+ELSE 0 END AS remark,
+CASE
+WHEN (learnt.id IS NOT NULL AND
+CASE
+WHEN (learnt.previous_day >= said.position - 1) THEN 0
+ELSE 1 END = 1 AND learnt.day - said.position <= 7) THEN
+CASE
+WHEN (learnt.day - said.position > 0) THEN learnt.day - said.position
+ELSE 0 END END AS age
 FROM said
 LEFT OUTER JOIN learnt ON said.id = learnt.id AND learnt.day >= said.position - 1 AND said.reason = 0) SELECT parts.version,
 parts."key",
@@ -235,6 +243,7 @@ CASE
 WHEN (CAST(-ceil(-(joined.score * 1.0000000000000000e+02)) AS INTEGER) + 49 < 50) THEN 50
 WHEN (CAST(-ceil(-(joined.score * 1.0000000000000000e+02)) AS INTEGER) + 49 > 147) THEN 147
 ELSE CAST(-ceil(-(joined.score * 1.0000000000000000e+02)) AS INTEGER) + 49 END END, 0)) * 3 + coalesce(joined.actual + 1, 0)) * 4 + joined.known) * 5 + coalesce(joined.learnt + 1, 0)) * 5 + coalesce(joined.superseded + 1, 0)) * 2 + joined.first) * 4 + joined.remark AS "key",
+(CAST(joined.position AS BIGINT) * 9 + coalesce(joined.age + 1, 0)) * 4 + joined.known AS delay,
 1 AS count,
 CAST(-ceil(-(joined.score * 1.0000000000000000e+09 + 5.0000000000000000e-01)) AS BIGINT) AS sum_0,
 CAST(-ceil(-(joined.score * joined.score * 1.0000000000000000e+09 + 5.0000000000000000e-01)) AS BIGINT) AS sum_1,
@@ -274,6 +283,7 @@ CASE
 WHEN (CAST(-ceil(-(joined.score * 1.0000000000000000e+02)) AS INTEGER) + 49 < 50) THEN 50
 WHEN (CAST(-ceil(-(joined.score * 1.0000000000000000e+02)) AS INTEGER) + 49 > 147) THEN 147
 ELSE CAST(-ceil(-(joined.score * 1.0000000000000000e+02)) AS INTEGER) + 49 END END, 0)) * 3 + coalesce(joined.actual + 1, 0)) * 4 + joined.known) * 5 + coalesce(joined.learnt + 1, 0)) * 5 + coalesce(joined.superseded + 1, 0)) * 2 + joined.first) * 4 + joined.remark AS "key",
+(CAST(joined.position AS BIGINT) * 9 + coalesce(joined.age + 1, 0)) * 4 + joined.known AS delay,
 1 AS count,
 CAST(-ceil(-(joined.score * 1.0000000000000000e+09 + 5.0000000000000000e-01)) AS BIGINT) AS sum_0,
 CAST(-ceil(-(joined.score * joined.score * 1.0000000000000000e+09 + 5.0000000000000000e-01)) AS BIGINT) AS sum_1,
@@ -292,4 +302,42 @@ ELSE 1.0000000000000000e+00 - joined.score END END)) * 1.0000000000000000e+09 + 
 FROM joined) AS lines
 GROUP BY lines.version,
 lines."key",
-lines.segment_1) AS parts
+lines.segment_1
+UNION ALL SELECT NULL AS version,
+-1 - lines.delay AS "key",
+NULL AS segment_0,
+NULL AS segment_1,
+CAST(sum(lines.count) AS BIGINT) AS count,
+CAST(coalesce(sum(lines.sum_0), 0) AS BIGINT) AS sum_0,
+CAST(coalesce(sum(lines.sum_1), 0) AS BIGINT) AS sum_1,
+CAST(coalesce(sum(lines.sum_2), 0) AS BIGINT) AS sum_2
+FROM (SELECT joined.version AS version,
+joined.segment_0 AS segment_0,
+joined.segment_1 AS segment_1,
+(((((((CAST(joined.position AS BIGINT) * 9 + joined.reason) * 396 + coalesce(joined.predicted * 198 +
+CASE
+WHEN (joined.score < 1.0000000000000000e-02) THEN bin of joined.score
+WHEN (1.0000000000000000e+00 - joined.score < 1.0000000000000000e-02) THEN bin of 1.0000000000000000e+00 - joined.score
+ELSE
+CASE
+WHEN (CAST(-ceil(-(joined.score * 1.0000000000000000e+02)) AS INTEGER) + 49 < 50) THEN 50
+WHEN (CAST(-ceil(-(joined.score * 1.0000000000000000e+02)) AS INTEGER) + 49 > 147) THEN 147
+ELSE CAST(-ceil(-(joined.score * 1.0000000000000000e+02)) AS INTEGER) + 49 END END, 0)) * 3 + coalesce(joined.actual + 1, 0)) * 4 + joined.known) * 5 + coalesce(joined.learnt + 1, 0)) * 5 + coalesce(joined.superseded + 1, 0)) * 2 + joined.first) * 4 + joined.remark AS "key",
+(CAST(joined.position AS BIGINT) * 9 + coalesce(joined.age + 1, 0)) * 4 + joined.known AS delay,
+1 AS count,
+CAST(-ceil(-(joined.score * 1.0000000000000000e+09 + 5.0000000000000000e-01)) AS BIGINT) AS sum_0,
+CAST(-ceil(-(joined.score * joined.score * 1.0000000000000000e+09 + 5.0000000000000000e-01)) AS BIGINT) AS sum_1,
+CASE
+WHEN (joined.actual + 1 IS NOT NULL) THEN CAST(-ceil(-((-ln(CASE
+WHEN (CASE
+WHEN (joined.actual = 1) THEN joined.score
+ELSE 1.0000000000000000e+00 - joined.score END < 1.0000000000000001e-15) THEN 1.0000000000000001e-15
+WHEN (CASE
+WHEN (joined.actual = 1) THEN joined.score
+ELSE 1.0000000000000000e+00 - joined.score END > 9.9999999999999900e-01) THEN 9.9999999999999900e-01
+ELSE
+CASE
+WHEN (joined.actual = 1) THEN joined.score
+ELSE 1.0000000000000000e+00 - joined.score END END)) * 1.0000000000000000e+09 + 5.0000000000000000e-01)) AS BIGINT) END AS sum_2
+FROM joined) AS lines
+GROUP BY lines.delay) AS parts

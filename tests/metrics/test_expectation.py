@@ -184,3 +184,10 @@ def test_the_gaps_error_counts_a_day_that_is_hard_for_both_once() -> None:
     assert shared.gap_error(1.0) == pytest.approx(0.02)
     apart = replace(shared, covariance=0.0)
     assert apart.gap_error(1.0) == pytest.approx(0.02**0.5)
+
+
+@pytest.mark.parametrize("unknown", ["variance", "covariance", "observed_variance", "reference_variance"])
+def test_an_error_of_which_a_part_is_not_known_is_not_known(unknown: str) -> None:
+    known = Expected(0.0, 0.01, 0.0, 0.01, 0.001, 0.1)
+    assert known.gap_error(1.0) == pytest.approx((0.02 + 0.001) ** 0.5)
+    assert replace(known, **{unknown: float("nan")}).gap_error(1.0) is None

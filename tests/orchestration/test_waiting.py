@@ -21,11 +21,11 @@ from airflow.triggers.base import TriggerEvent
 
 from hindsight.config import load
 from hindsight.domain.spec import MaturityRule, MonitorSpec
+from hindsight.errors import SourceError
 from hindsight.orchestration.factory import build_dag
 from hindsight.orchestration.runtime import command_line_runtime
 from hindsight.orchestration.sensor import GroundTruthSensor
 from hindsight.orchestration.trigger import GroundTruthLanded, deadline, look
-from hindsight.pipeline import Runtime
 
 NEW_YORK = ZoneInfo("America/New_York")
 PAST = date(2013, 12, 18)
@@ -169,7 +169,12 @@ def test_a_run_of_the_present_is_deferred_until_the_labels_land(
     trigger = deferred.value.trigger
     assert trigger.serialize() == (
         "hindsight.orchestration.trigger.GroundTruthLanded",
-        {"path": str(world.path), "day": str(YESTERDAY), "poll": 60.0},
+        {
+            "path": str(world.path),
+            "day": str(YESTERDAY),
+            "poll": 60.0,
+            "until": deadline(world.spec, YESTERDAY).isoformat(),
+        },
     )
     assert deferred.value.method_name == "resume"
     left = deadline(world.spec, YESTERDAY) - datetime.now(UTC)
@@ -223,8 +228,13 @@ async def first_event(
     return payload
 
 
-def trigger(world: World, day: date = YESTERDAY) -> GroundTruthLanded:
-    return GroundTruthLanded(str(world.path), str(day), 0.05)
+def trigger(world: World, day: date = YESTERDAY, until: datetime | None = None) -> GroundTruthLanded:
+    last = until or deadline(load(world.path), day)
+    return GroundTruthLanded(str(world.path), str(day), 0.05, last.isoformat())
+
+
+def in_a_second() -> datetime:
+    return datetime.now(UTC) + timedelta(seconds=1)
 
 
 def test_the_trigger_fires_when_the_labels_land(world: World) -> None:
@@ -248,19 +258,11 @@ def test_the_trigger_gives_up_at_the_deadline_even_if_that_passed_while_nobody_r
     assert asyncio.run(first_event(trigger(world, PAST)))["because"] == "deadline"
 
 
-class Later(GroundTruthLanded):
-    """The trigger in a world whose clock stands shortly before the deadline."""
-
-    def _prepare(self) -> tuple[MonitorSpec, Runtime]:
-        spec, runtime = super()._prepare()
-        ahead = deadline(spec, YESTERDAY) - datetime.now(UTC) - timedelta(seconds=1)
-        return spec, replace(runtime, clock=lambda: datetime.now(UTC) + ahead)
-
-
 def test_the_trigger_wakes_at_the_deadline_and_not_a_poll_later(world: World) -> None:
-    event = asyncio.run(first_event(Later(str(world.path), str(YESTERDAY), 3600)))
+    waiting = GroundTruthLanded(str(world.path), str(YESTERDAY), 3600, in_a_second().isoformat())
+    event = asyncio.run(first_event(waiting))
     assert event["because"] == "deadline"
-    assert event["reason"].startswith("there is no label yet")
+    assert event["reason"] == "there is no label yet"
 
 
 def test_a_look_that_fails_is_repeated(world: World) -> None:
@@ -285,3 +287,179 @@ def test_a_look_that_fails_until_the_deadline_lets_the_run_go_on(world: World) -
     event = asyncio.run(first_event(trigger(world, PAST)))
     assert event["because"] == "deadline"
     assert re.search("labels", event["reason"])
+
+
+def test_a_file_that_is_broken_while_the_trigger_waits_is_read_again(world: World) -> None:
+    waiting = trigger(world)
+    world.path.write_text(MONITOR.replace("metrics:", "metrcs:"))
+    world.label(end_of(YESTERDAY), "z")
+    mended = lambda: world.path.write_text(MONITOR)  # noqa: E731
+    assert asyncio.run(first_event(waiting, mended))["because"] == "landed"
+
+
+@pytest.mark.parametrize(
+    "breaking, report",
+    [
+        (lambda path: path.write_text(MONITOR.replace("metrics:", "metrcs:")), "unknown key 'metrcs'"),
+        (lambda path: path.write_bytes(b"\xff\x00: ["), "waiting.yaml"),
+        (lambda path: path.unlink(), "waiting.yaml"),
+    ],
+)
+def test_a_file_that_stays_broken_ends_the_wait_at_the_deadline_with_its_report(
+    world: World, breaking: Callable[[Path], None], report: str
+) -> None:
+    waiting = trigger(world, until=in_a_second())
+    breaking(world.path)
+    event = asyncio.run(first_event(waiting))
+    assert event["because"] == "deadline"
+    assert event["reason"].startswith("the last look failed: ")
+    assert report in event["reason"]
+
+
+# -- the marker of the feed --
+
+
+def marked(world: World, marker: str) -> World:
+    """The same world, where a marker says how far the labels have landed."""
+    world.path.write_text(MONITOR.replace("wait: 30d", f"wait: 30d, marker: {marker}"))
+    return world
+
+
+def looked(world: World, day: date = PAST) -> dict[str, Any] | None:
+    """What a patient look sees just before the deadline."""
+    before = deadline(world.spec, day) - timedelta(seconds=1)
+    runtime = replace(command_line_runtime(), clock=lambda: before)
+    return look(world.spec, day, runtime, patient=True)  # type: ignore[return-value]
+
+
+def why_not(world: World, day: date = PAST) -> str:
+    """What an impatient look finds lacking."""
+    before = deadline(world.spec, day) - timedelta(seconds=1)
+    seen = look(world.spec, day, replace(command_line_runtime(), clock=lambda: before), patient=False)
+    assert seen is not None
+    assert seen["because"] == "deadline"
+    return seen["reason"]
+
+
+TABLE = "{connection: serving, table: done, time: upto}"
+
+
+def test_with_a_marker_a_new_label_proves_nothing(world: World) -> None:
+    marked(world, TABLE).execute("create table done (upto timestamptz)")
+    world.label(end_of(PAST), "z")
+    assert looked(world) is None
+    assert why_not(world) == "the marker done holds no time yet"
+    world.execute("insert into done values ('2013-12-18 23:59-05')")
+    assert looked(world) is None
+    assert why_not(world) == (
+        "the marker done says 2013-12-19T04:59:00+00:00, before 2013-12-19T05:00:00+00:00"
+    )
+    world.execute("insert into done values ('2013-12-19 00:00-05')")
+    seen = looked(world)
+    assert seen is not None
+    assert (seen["because"], seen["watermark"]) == ("landed", "2013-12-19T05:00:00+00:00")
+
+
+def test_coverage_releases_before_the_marker(world: World) -> None:
+    marked(world, TABLE).execute("create table done (upto timestamptz)")
+    world.predict(PAST - timedelta(days=1), "abcde")
+    world.label(end_of(PAST) - timedelta(hours=1), "abcd")
+    seen = looked(world)
+    assert seen is not None
+    assert (seen["because"], seen["watermark"], seen["coverage"]) == ("coverage", None, 0.8)
+
+
+def test_a_marker_from_the_future_is_not_believed(world: World) -> None:
+    marked(world, TABLE).execute("create table done (upto timestamptz)")
+    world.execute("insert into done values ('2999-01-01 00:00Z')")
+    assert looked(world) is None
+    assert why_not(world) == "the marker done says 2999-01-01T00:00:00+00:00, which lies in the future"
+    world.execute("insert into done values ('2013-12-19 00:00-05')")
+    assert looked(world) is not None, "the greatest time that has passed counts"
+
+
+def test_only_the_rows_of_the_markers_where_count(world: World) -> None:
+    marked(world, "{connection: serving, table: done, time: upto, where: {feed: labels}}")
+    world.execute(
+        "create table done (upto timestamptz, feed text)",
+        "insert into done values ('2013-12-19 06:00Z', 'clicks')",
+    )
+    assert why_not(world) == "the marker done holds no time yet"
+    world.execute("insert into done values ('2013-12-19 06:00Z', 'labels')")
+    assert looked(world) is not None
+
+
+def test_a_query_may_be_a_marker(world: World) -> None:
+    marked(world, '{connection: serving, query: "select max(at) as upto from labels", time: upto}')
+    assert why_not(world) == "the marker the query on serving holds no time yet"
+    world.label(end_of(PAST), "z")
+    assert looked(world) is not None
+
+
+def test_a_marker_may_lie_in_files_and_come_later_than_the_monitor(world: World) -> None:
+    folder = world.path.parent / "done"
+    folder.mkdir()
+    marked(world, f'{{files: "{folder}/*.csv", time: upto, timezone: America/New_York}}')
+    assert why_not(world) == f"the marker {folder}/*.csv is not there yet"
+    (folder / "1.csv").write_text("upto\n")
+    assert why_not(world) == f"the marker {folder}/*.csv holds no time yet"
+    (folder / "2.csv").write_text("upto\n2013-12-18 23:59:59\n")
+    assert looked(world) is None
+    (folder / "3.csv").write_text("upto\n2013-12-19 00:00:00\n")
+    seen = looked(world)
+    assert seen is not None
+    assert seen["watermark"] == "2013-12-19T05:00:00+00:00"
+
+
+@pytest.mark.parametrize(
+    "day, local, watermark",
+    [
+        (date(2013, 3, 9), "2013-03-10 00:00", "2013-03-10T05:00:00+00:00"),
+        (date(2013, 3, 10), "2013-03-11 00:00", "2013-03-11T04:00:00+00:00"),  # a day of 23 hours
+        (date(2013, 3, 9), "2013-03-10 02:30", "2013-03-10T07:30:00+00:00"),  # a time that was skipped
+        (
+            date(2013, 11, 2),
+            "2013-11-03 01:30",
+            "2013-11-03T06:30:00+00:00",
+        ),  # one that came twice: the later
+        (date(2013, 11, 3), "2013-11-04 00:00", "2013-11-04T05:00:00+00:00"),  # a day of 25 hours
+    ],
+)
+def test_a_marker_without_zone_is_read_in_its_own_across_changes_of_the_clock(
+    world: World, day: date, local: str, watermark: str
+) -> None:
+    marked(world, "{connection: serving, table: done, time: upto, timezone: America/New_York}")
+    world.execute("create table done (upto timestamp)", f"insert into done values ('{local}')")
+    seen = looked(world, day)
+    assert seen is not None
+    assert (seen["because"], seen["watermark"]) == ("landed", watermark)
+    world.execute(f"update done set upto = timestamp '{day + timedelta(days=1)}' - interval '1 second'")
+    assert looked(world, day) is None
+
+
+@pytest.mark.parametrize(
+    "tables, report",
+    [
+        (["create table done (until timestamptz)"], "done has no column 'upto' \\(time of the marker\\)"),
+        (["create table done (upto text)"], "Column 'upto' of done \\(time of the marker\\) is text, not"),
+        ([], "Table 'done' on connection 'serving' cannot be read"),
+    ],
+)
+def test_a_marker_that_cannot_be_read_fails_at_once_and_never_a_run_that_waits(
+    world: World, dag: DAG, tables: list[str], report: str
+) -> None:
+    marked(world, TABLE).execute(*tables)
+    sensor = sensor_of(build_dag(world.spec, world.path))
+    with pytest.raises(SourceError, match=report):
+        sensor.execute(context(dag, "scheduled", YESTERDAY))  # type: ignore[arg-type]
+    event = asyncio.run(first_event(trigger(world, until=in_a_second())))
+    assert event["because"] == "deadline"
+    assert re.search(report, event["reason"])
+
+
+def test_the_trigger_fires_when_the_marker_moves(world: World) -> None:
+    marked(world, TABLE).execute("create table done (upto timestamptz)")
+    moving = lambda: world.execute(f"insert into done values ('{end_of(YESTERDAY).isoformat()}')")  # noqa: E731
+    event = asyncio.run(first_event(trigger(world), moving))
+    assert event["because"] == "landed"
+    assert event["reason"].startswith("the marker done says ")

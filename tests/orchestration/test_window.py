@@ -22,7 +22,13 @@ DAY = date(2013, 12, 18)
 NOW = datetime(2013, 12, 31, 15, tzinfo=UTC)
 
 
-def context(
+def context(run_type: str, **asked: Any) -> dict[str, Any]:
+    """What a task of such a run of a daily monitor sees."""
+    return seen_by(TIMETABLE, run_type, **asked)
+
+
+def seen_by(
+    timetable: LocalDayTimetable,
     run_type: str,
     *,
     day: date | None = None,
@@ -32,8 +38,8 @@ def context(
     **conf: Any,
 ) -> dict[str, Any]:
     """What a task of such a run sees, parameters validated and absent keys absent, as the Task SDK does."""
-    dag = DAG("monitor__a", schedule=TIMETABLE, params=parameters())
-    start, end = interval or (TIMETABLE.interval(day) if day else (None, None))
+    dag = DAG("monitor__a", schedule=timetable, params=parameters())
+    start, end = interval or (timetable.interval(day) if day else (None, None))
     logical_date = logical_date or start
     run = DagRun(
         dag_id=dag.dag_id,

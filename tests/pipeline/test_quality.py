@@ -27,12 +27,13 @@ from hindsight.errors import SourceError
 from hindsight.metrics import METRICS, find
 from hindsight.metrics.base import Part
 from hindsight.metrics.estimate import estimate
+from hindsight.metrics.log.oddities import OddShare
 from hindsight.statistics.quality import COUNTED, ODDITIES, QualityStatistics
 from worlds import Bench, Logs, Row, at, label, local, monitor, odd_logs, prediction, written
 
 DAY = date(2013, 3, 12)
 NEXT = DAY + timedelta(days=1)
-SHARES = tuple(sorted(name for name, metric in METRICS.items() if metric.part is Part.QUALITY))
+SHARES = tuple(sorted(name for name, metric in METRICS.items() if isinstance(metric, OddShare)))
 NAN = float("nan")
 
 

@@ -21,6 +21,6 @@ def bench(session_bench: Bench) -> Iterator[Bench]:
     """A store that knows of no monitor, and a place for logs; a test may use several monitors."""
     yield session_bench
     with session_bench.store.transaction() as connection:
-        tables = "statistic, window_state, snapshot, detection, incident, notification, cut"
+        tables = "statistic, window_state, snapshot, detection, incident, notification, cut, retained"
         connection.execute(sa.text("set local search_path to hindsight"))
         connection.execute(sa.text(f"truncate {tables}"))

@@ -7,10 +7,12 @@ are scikit-learn's.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
@@ -30,6 +32,8 @@ class Judged:
     segments: tuple[str, ...]
     answer: tuple[Any, ...]
     actual: Any
+    told: tuple[tuple[pd.Timestamp, Any], ...] = ()
+    """Its usable labels, oldest first."""
 
 
 def midnight(day: date, later: int = 0) -> pd.Timestamp:
@@ -51,6 +55,7 @@ class Rules:
     actual: Callable[[Any], Any]
     metrics: Callable[[list[Judged]], dict[str, float | None]]
     derived: int = 0
+    change: Callable[[Any, Any], str] = lambda first, last: "up" if last > first else "down"
 
 
 def judged(
@@ -84,9 +89,38 @@ def judged(
             ),
         )
         segments = ("ALL", f"origin={row['origin'] or '(null)'}", f"carrier={row['carrier']}")
-        actual = counting(sorted(known.get(request_id, [])), policy)
-        found.append(Judged(day, version, segments, rules.answer(row) or (), actual))
+        told = sorted(known.get(request_id, []))
+        found.append(
+            Judged(day, version, segments, rules.answer(row) or (), counting(told, policy), tuple(told))
+        )
     return found
+
+
+def heard(labels: Iterable[Row], day: date, horizon: int, silent_for: pd.Timedelta) -> bool:
+    """Whether any label at all was learnt shortly before a day is judged."""
+    as_of = midnight(day, 1 + horizon)
+    return any(as_of - silent_for <= row["label_at"] < as_of for row in labels)
+
+
+def by_default(rows: list[Judged], alive: bool) -> list[Judged]:
+    """The rows when their truth is due: who was never told anything is a no, if the feed lives."""
+    if not alive:
+        return [replace(row, actual=None) for row in rows]
+    return [row if row.told else replace(row, actual=0.0) for row in rows]
+
+
+def delays(rows: list[Judged]) -> dict[str, int]:
+    """How many days after its own a prediction had its first label."""
+    found = Counter(
+        max(0, (row.told[0][0].astimezone(ZoneInfo(ZONE)).date() - row.day).days) for row in rows if row.told
+    )
+    return {str(age): count for age, count in found.items()}
+
+
+def ledger(rows: list[Judged], change: Callable[[Any, Any], str]) -> dict[str, int]:
+    """Whose last label is not their first."""
+    ends = [(row.told[0][1], row.told[-1][1]) for row in rows if row.told]
+    return dict(Counter(change(first, last) for first, last in ends if first != last))
 
 
 def counting(labels: list[tuple[Any, Any]], policy: str) -> Any:
@@ -235,8 +269,19 @@ def ranking(rows: list[Judged]) -> dict[str, float | None]:
     }
 
 
-BINARY = Rules(chance, lambda actual: actual if actual in (0.0, 1.0) else None, binary)
+BINARY = Rules(
+    chance,
+    lambda actual: actual if actual in (0.0, 1.0) else None,
+    binary,
+    change=lambda first, last: f"{first:.0f}->{last:.0f}",
+)
 REGRESSION = Rules(number, lambda actual: actual if usable(actual, -1e6, 1e6) else None, regression)
-MULTICLASS = Rules(choice, lambda actual: CLASSES.index(actual) if actual in CLASSES else None, multiclass, 1)
-LOGGED_CHOICE = Rules(logged_choice, MULTICLASS.actual, multiclass)
+MULTICLASS = Rules(
+    choice,
+    lambda actual: CLASSES.index(actual) if actual in CLASSES else None,
+    multiclass,
+    1,
+    lambda first, last: f"{CLASSES[first]}->{CLASSES[last]}",
+)
+LOGGED_CHOICE = replace(MULTICLASS, answer=logged_choice, derived=0)
 RANKING = Rules(item, lambda actual: actual if usable(actual, 0.0, 31.0) else None, ranking)

@@ -1,13 +1,9 @@
-"""One truth, whatever the way to it: engines, threads, the order of days, crashes, the day one asks on."""
+"""One truth, whatever the way to it: engines, threads, the order of days, the day one asks on."""
 
 from __future__ import annotations
 
 import json
-import os
 import random
-import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -108,57 +104,6 @@ def test_a_backfill_leaves_what_runs_of_those_days_left(bench: Bench, logs: Logs
     bench.clear()
     bench.run(at(spec, written(logs, "parquet", bench.folder)), FIRST, LAST)
     assert bench.dump() == live
-
-
-CHILD = """
-import os, pickle, signal, sys
-from pathlib import Path
-from hindsight.store import Store, partitions
-from worlds import Bench
-
-url, folder, spec, first, last, method, after = pickle.loads(Path(sys.argv[1]).read_bytes())
-real, calls = getattr(Store, method), 0
-
-def dying(*args, **kwargs):
-    global calls
-    calls += 1
-    if calls == after:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return real(*args, **kwargs)
-
-setattr(Store, method, staticmethod(dying))
-Bench(Store(url), url, folder).run(spec, first, last)
-"""
-
-
-@pytest.mark.parametrize(
-    "method, after",
-    [
-        ("replace_windows", 1),
-        ("replace_snapshots", 1),
-        ("replace_snapshots", 6),
-        ("replace_detections", 3),
-        ("replace_incidents", 1),
-    ],
-)
-def test_a_run_killed_midway_and_run_again_leaves_the_same_bytes(
-    bench: Bench, spec: MonitorSpec, whole: str, tmp_path: Path, method: str, after: int
-) -> None:
-    import pickle
-
-    # What lies half done is not from this run alone: some of the days had been computed before.
-    bench.run(spec, FIRST, RUN_DAYS[4])
-    before = bench.dump()
-    orders = tmp_path / "orders"
-    orders.write_bytes(pickle.dumps((bench.url, bench.folder, spec, RUN_DAYS[3], LAST, method, after)))
-    paths = {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-    killed = subprocess.run(
-        [sys.executable, "-c", CHILD, str(orders)], env=os.environ | paths, timeout=60, check=False
-    )
-    assert killed.returncode == -signal.SIGKILL
-    assert (bench.dump() == before) == (method == "replace_windows")
-    bench.run(spec, RUN_DAYS[3], LAST)
-    assert bench.dump() == whole
 
 
 def rows_of(dump: str, table: str) -> list[Any]:

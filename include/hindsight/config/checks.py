@@ -15,19 +15,19 @@ from math import isfinite
 from typing import Any, Final, cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
+from hindsight.config import grain, keeping
 from hindsight.config.expansion import domain, names
 from hindsight.config.findings import Finding, did_you_mean
 from hindsight.config.tree import HOLE, Path, dotted, quoted
 from hindsight.domain.spec import Location, MonitorSpec
-from hindsight.domain.values import NAMED_AT_ONCE, NO_LABELS, Horizon, Task
+from hindsight.domain.values import NAMED_AT_ONCE, NO_LABELS, Convention, Task
 from hindsight.metrics import ALWAYS, EXPANDED, Metric, find, prototype
+from hindsight.metrics.base import Part
 from hindsight.metrics.inputs.calls import OfCalls
 from hindsight.metrics.inputs.feature import Binned
 from hindsight.sources import SOURCES
 from hindsight.sources.database import leaves_its_brackets
 from hindsight.statistics.quality import ODDITIES
-
-MAX_HORIZON: Final = Horizon(120)
 
 Fault = tuple[Path, str]
 
@@ -36,7 +36,8 @@ def check(spec: MonitorSpec, *, holes: bool) -> Iterator[Finding]:
     """Every fault between the parts; `holes` says that parts are missing, and so what rests on them."""
     runs = [rule(spec) for rule in RULES]
     runs += [_repeats(spec, path) for path in LISTS]
-    runs += [_location(side, getattr(spec, side)) for side in SIDES if hasattr(spec, side)]
+    runs += [_location((side,), getattr(spec, side)) for side in SIDES if hasattr(spec, side)]
+    runs += [_location(MARKER, marker) for marker in [_marker(spec)] if marker is not None]
     for index, detector in present(getattr(spec, "detectors", ())):
         metric = getattr(detector, "metric", None)
         rules = DETECTOR_RULES if metric is None or _known(metric) else (_detector_metric,)
@@ -65,7 +66,8 @@ def whole(items: Iterable[Any]) -> list[Any]:
 
 
 def _time_zones(spec: MonitorSpec) -> Iterator[Fault]:
-    holders = [((), spec), *(((side,), getattr(spec, side, None)) for side in SIDES)]
+    holders: list[tuple[Path, Any]] = [((), spec), (MARKER, _marker(spec))]
+    holders += [((side,), getattr(spec, side, None)) for side in SIDES]
     for path, holder in holders:
         zone = getattr(holder, "timezone", "UTC")
         try:
@@ -75,21 +77,27 @@ def _time_zones(spec: MonitorSpec) -> Iterator[Fault]:
             yield (*path, "timezone"), f"there is no time zone {zone!r}{meant}"
 
 
-def _location(side: str, place: Location) -> Iterator[Fault]:
+def _marker(spec: MonitorSpec) -> Location | None:
+    """The marker of the feed, where there is a sound one."""
+    return getattr(getattr(spec, "maturity", None), "marker", None)
+
+
+def _location(path: Path, place: Location) -> Iterator[Fault]:
+    side = dotted(path)
     kinds = [kind for kind in SOURCES if getattr(place, kind) is not None]
     asked = [key for key in ("table", "query") if getattr(place, key) is not None]
     if len(kinds) != 1:
         must = f"{side} must say where its rows lie by exactly one of {' or '.join(SOURCES)}"
-        yield _at(side, kinds), f"{must}, but has {_named(kinds)}"
+        yield _at(path, kinds), f"{must}, but has {_named(kinds)}"
     elif place.connection is None and asked:
-        yield _at(side, asked), f"{side} reads {kinds[0]}, and {_named(asked)} goes only with a connection"
+        yield _at(path, asked), f"{side} reads {kinds[0]}, and {_named(asked)} goes only with a connection"
     elif place.connection is not None and len(asked) != 1:
         must = f"{side} must say what to read on {place.connection!r} by exactly one of table or query"
-        yield _at(side, asked), f"{must}, but has {_named(asked)}"
+        yield _at(path, asked), f"{must}, but has {_named(asked)}"
 
 
-def _at(side: str, keys: list[str]) -> Path:
-    return (side, keys[-1] if keys else "connection or files")
+def _at(path: Path, keys: list[str]) -> Path:
+    return (*path, keys[-1] if keys else "connection or files")
 
 
 def _named(keys: list[str]) -> str:
@@ -285,8 +293,10 @@ def _horizons(spec: MonitorSpec) -> Iterator[Fault]:
                 (*path, index),
                 "a horizon must be longer than 0d, which is always there and needs no labels",
             )
-        if horizon > MAX_HORIZON:
-            yield (*path, index), f"a horizon may be {MAX_HORIZON} at most, but is {horizon}"
+        longest = grain.oldest(spec)
+        if horizon > longest:
+            cure = ": judge older labels in a monitor of `grain: day`" if longest.unit == "h" else ""
+            yield (*path, index), f"a horizon may be {longest} at most, but is {horizon}{cure}"
 
 
 def _reference(spec: MonitorSpec) -> Iterator[Fault]:
@@ -345,6 +355,32 @@ def _detector_horizon(spec: MonitorSpec, detector: Any, path: Path) -> Iterator[
         yield (*path, "at"), f"the detector judges at {at}, which is not one of maturity.horizons ({known})"
 
 
+def _silence(spec: MonitorSpec) -> Iterator[Fault]:
+    truth, path = spec.ground_truth, ("ground_truth", "convention")
+    if truth.convention is not Convention.DEFAULT_NEGATIVE:
+        for index, name in present(spec.metrics):
+            if name == "default_share":
+                yield ("metrics", index), f"{name!r} is for ground_truth.convention: default_negative"
+        return
+    if spec.task is not Task.BINARY:
+        tasks = f"{Task.BINARY.value}, and the task is {spec.task.value}"
+        yield path, f'default_negative takes silence for a "no", so it is for {tasks}'
+    if truth.columns.weight is not None:
+        yield path, "default_negative does not go together with weights of labels: silence has none"
+    if not truth.silent_for:
+        must = "name how long a live feed may bring no label, such as 3d"
+        yield ("ground_truth", "silent_for"), f"silent_for is 0, and no feed is always heard: {must}"
+
+
+def _detector_silence(spec: MonitorSpec, detector: Any, path: Path) -> Iterator[Fault]:
+    metric, last = find(detector.metric), max(whole(spec.maturity.horizons), default=NO_LABELS)
+    of_outcomes = metric.labelled and not metric.of_labels and metric.part is Part.OUTCOMES
+    silent = spec.ground_truth.convention is Convention.DEFAULT_NEGATIVE
+    if silent and of_outcomes and NO_LABELS < detector.at < last:
+        why = f'under default_negative a missing label is a "no" only at {last}, and before that says nothing'
+        yield (*path, "at"), f"{why}: judge {detector.metric!r} `at: {last}`, not {detector.at}"
+
+
 def _detector_reference(spec: MonitorSpec, detector: Any, path: Path) -> Iterator[Fault]:
     values = spec.reference.values
     if detector.adjusts:
@@ -367,6 +403,7 @@ def _detector_itself(_: MonitorSpec, detector: Any, path: Path) -> Iterator[Faul
 
 
 SIDES: Final = ("predictions", "ground_truth")
+MARKER: Final = ("maturity", "marker")
 
 NEEDED: Final[Mapping[Task, tuple[tuple[str, ...], ...]]] = {
     Task.BINARY: (("score", "prediction"),),
@@ -398,7 +435,10 @@ RULES: Final[tuple[Callable[[MonitorSpec], Iterator[Fault]], ...]] = (
     _custom,
     _segments,
     _quality,
+    _silence,
     _horizons,
+    grain.faults,
+    keeping.faults,
     _reference,
     _detector_names,
 )
@@ -406,6 +446,7 @@ RULES: Final[tuple[Callable[[MonitorSpec], Iterator[Fault]], ...]] = (
 DETECTOR_RULES: Final[tuple[Callable[[MonitorSpec, Any, Path], Iterator[Fault]], ...]] = (
     _detector_metric,
     _detector_horizon,
+    _detector_silence,
     _detector_reference,
     _detector_itself,
 )

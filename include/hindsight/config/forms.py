@@ -33,7 +33,7 @@ from hindsight.domain.spec import (
     PredictionColumns,
     PredictionLog,
 )
-from hindsight.domain.values import Days
+from hindsight.domain.values import Length
 
 ON_ONE_LINE: Final = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+$"
 """No control characters, line breaks or changes of writing direction, so that no text can pose as another."""
@@ -178,7 +178,7 @@ def written(value: Any) -> Any:
         case timedelta():
             unit = next(unit for unit in reversed(_UNITS) if not value % _UNITS[unit])
             return f"{value // _UNITS[unit]}{unit}"
-        case Days() | date():
+        case Length() | date():
             return str(value)
         case _:
             return {

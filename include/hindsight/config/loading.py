@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from hindsight.config.checks import check
 from hindsight.config.expansion import expanded
 from hindsight.config.findings import Finding, did_you_mean, findings, plant
+from hindsight.config.grain import in_grain
 from hindsight.config.grammar import grammar
 from hindsight.config.reading import read
 from hindsight.config.tree import Node, Place, merge
@@ -153,6 +154,7 @@ def _judge(root: Node, *, clean: bool) -> tuple[MonitorSpec | None, list[Problem
         found = list(findings(error, root, rules))
         spec = _despite(document, found)
     if isinstance(spec, MonitorSpec):
+        spec = in_grain(spec, document)
         found += check(spec, holes=not clean)
         spec = _named(expanded(spec), document) if clean and not found else None
     return spec, [_problem(root.find(f.path, key=f.key), f.message) for f in found if f.message]

@@ -234,9 +234,20 @@ class Airflow:
         raise HindsightError(f"Run {run_id} of {dag_id} did not end within {patience:.0f} s.")
 
     def backfill(
-        self, dag_id: str, first: date, last: date, conf: Mapping[str, Any], runs_at_once: int
+        self,
+        dag_id: str,
+        first: date,
+        last: date,
+        conf: Mapping[str, Any],
+        runs_at_once: int,
+        *,
+        backwards: bool = False,
+        reprocess: str = "none",
     ) -> int:
-        """Start Airflow's own backfill of these local days; returns its id."""
+        """Start Airflow's own backfill of these local days; returns its id.
+
+        `reprocess` says which days that have a run are run again: none, failed or completed.
+        """
         made = self.ask(
             "POST",
             "/backfills",
@@ -244,9 +255,9 @@ class Airflow:
                 "dag_id": dag_id,
                 "from_date": f"{first}T00:00:00Z",
                 "to_date": f"{last}T00:00:00Z",
-                "run_backwards": False,
+                "run_backwards": backwards,
                 "dag_run_conf": dict(conf),
-                "reprocess_behavior": "none",
+                "reprocess_behavior": reprocess,
                 "max_active_runs": runs_at_once,
             },
         )

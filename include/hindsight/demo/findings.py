@@ -12,7 +12,7 @@ from hindsight.domain.spec import MonitorSpec
 from hindsight.domain.values import ALL, Horizon, IncidentClass, Verdict
 from hindsight.metrics import find
 from hindsight.metrics.estimate import measured
-from hindsight.pipeline.present import local_day
+from hindsight.pipeline.present import unit_at, unit_before
 from hindsight.pipeline.runtime import Runtime
 from hindsight.pipeline.snapshots import finite, history
 from hindsight.windows import DayRange
@@ -75,10 +75,10 @@ def checks(
     """What the README promises of the demo, judged on the store; `accuracy` is of single days."""
 
     def last_day(detection: Detection) -> date:
-        return local_day(spec, detection.window_end) - timedelta(days=1)
+        return unit_before(spec, detection.window_end)
 
     def first_day(detection: Detection) -> date:
-        return local_day(spec, detection.window_start)
+        return unit_at(spec, detection.window_start)
 
     breaches = [d for d in detections if d.verdict is Verdict.BREACH and d.horizon == AT]
     performance = [d for d in breaches if d.incident_class is IncidentClass.PERFORMANCE]
@@ -93,7 +93,7 @@ def checks(
         and last_day(d).month == 4
         and first_day(d) > spec.reference.end
     ]
-    day_rule = [s for s in accuracy if local_day(spec, s.window_start) in STORMS and (s.value or 1.0) < 0.5]
+    day_rule = [s for s in accuracy if unit_at(spec, s.window_start) in STORMS and (s.value or 1.0) < 0.5]
     at = {(d.detector, d.version, last_day(d)): d for d in detections if d.horizon == AT}
     flipped = [
         d

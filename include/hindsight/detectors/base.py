@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date
 from typing import ClassVar, Final, Literal
 
+from hindsight.domain.spec import named
 from hindsight.domain.values import (
     Horizon,
     IncidentClass,
@@ -104,7 +105,23 @@ class BaseDetector(ABC):
 
     def __post_init__(self) -> None:
         if not self.name:
-            object.__setattr__(self, "name", f"{self.kind}:{self.metric}:{self.window}@{self.at}")
+            object.__setattr__(self, "name", self.usual_name)
+
+    @property
+    def usual_name(self) -> str:
+        """What the detector is called if its file gives it no name."""
+        return f"{self.kind}:{self.metric}:{self.window}@{self.at}"
+
+    @property
+    def digest(self) -> str:
+        """What names all its options: an edited detector has another one, even under its old name.
+
+        >>> from hindsight.detectors import Threshold
+        >>> Threshold(metric="recall", min=0.7).digest == Threshold(metric="recall", min=0.8).digest
+        False
+        """
+        options = [f"{each.name}={getattr(self, each.name)}" for each in fields(self)]
+        return named(self.kind, *options)
 
     @property
     def needs_reference(self) -> bool:
@@ -120,10 +137,10 @@ class BaseDetector(ABC):
     def incident_class(self) -> IncidentClass:
         """What kind of trouble its breaches are."""
         metric = find(self.metric)
+        if metric.of_labels:
+            return IncidentClass.LABEL_HEALTH
         if metric.part is Part.QUALITY:
             return IncidentClass.DATA_QUALITY
-        if self.metric == "coverage":
-            return IncidentClass.LABEL_HEALTH
         return IncidentClass.PERFORMANCE if metric.labelled else IncidentClass.INPUTS
 
     def problems(self) -> Iterable[str]:

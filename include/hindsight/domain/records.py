@@ -26,7 +26,7 @@ class Snapshot:
     `window_start` and `window_end` its UTC bounds (half-open).  `value` and `standard_error` are in the
     metric's unit and None where there is none; then `reason` says why.  `n` counts the rows the
     metric rests on, `coverage` is labelled / predictions in the window, `bound` the largest error
-    that binning can have made.  `spec_hash` names what of the monitor's file the statistics were made from.
+    that binning can have made.  `spec_hash` names what of the monitor's file it was made from.
     """
 
     monitor: str
@@ -54,7 +54,8 @@ class Detection:
     """What a detector says of one window at one horizon.
 
     Key: (monitor, version, segment, detector, window_start, horizon).  `observed`, `expected`, `lower`
-    and `upper` are in the metric's unit: a breach lies outside [lower, upper].
+    and `upper` are in the metric's unit: a breach lies outside [lower, upper].  `spec_hash` names what of the
+    monitor's file it was made from, the detector's own options included.
     """
 
     monitor: str
@@ -78,6 +79,7 @@ class Detection:
     n: int
     coverage: float | None
     reason: str
+    spec_hash: str = ""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -160,6 +162,18 @@ class StatisticRow:
     horizon: Horizon
     as_of: datetime
     payload: str
+
+
+@dataclass(frozen=True, slots=True)
+class Retained:
+    """From when on the store holds a monitor's results; None where nothing was ever removed.
+
+    Key: monitor.  The statistics of the reference are there besides.
+    """
+
+    monitor: str
+    statistics_from: datetime | None = None
+    snapshots_from: datetime | None = None
 
 
 class Delivery(StrEnum):

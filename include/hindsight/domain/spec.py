@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, time, timedelta
+from functools import cache
+from hashlib import sha256
 from typing import Any, Literal, Protocol
 
 from hindsight.domain.values import (
@@ -135,9 +137,10 @@ class Marker(Location):
 class MaturityRule:
     """At which label ages windows are judged, how much truth that takes, how long a run may wait for it.
 
-    `horizons` are in days after the end of the window; the last one says when the truth is due.  A window
-    with less than `min_coverage` of its labels is provisional and not judged.  A run waits for labels to
-    land until `wait` after its scheduled time; the `marker` says that they have, else the newest label does.
+    `horizons` are days, or at an hourly grain hours, after the window's end; the last one is when the truth
+    is due.  A window with less than `min_coverage` of its labels is provisional and not judged.  A run waits
+    for labels to land until `wait` after its scheduled time; the `marker` says that they have, else the
+    newest label does.
     """
 
     horizons: tuple[Horizon, ...] = (Horizon(1), Horizon(7), Horizon(30))
@@ -253,6 +256,14 @@ class MonitorSpec:
         return self.basis or self.hash
 
     @property
+    def read_by(self) -> str:
+        """What names everything that a snapshot is read by: its statistics, and the coverage asked for.
+
+        Metrics and lengths of windows are not part of it, for each snapshot names its own.
+        """
+        return named(self.made_by, self.maturity.min_coverage)
+
+    @property
     def horizons(self) -> tuple[Horizon, ...]:
         """Every label age of a snapshot, youngest first; horizon 0 is always there."""
         return tuple(sorted({NO_LABELS, *self.maturity.horizons}))
@@ -269,6 +280,17 @@ class MonitorSpec:
         return self.predictions.classes or (tuple(scores) if isinstance(scores, Mapping) else ())
 
     @property
+    def unit_span(self) -> Span:
+        """The smallest window: one day, or one hour."""
+        return Span(1, "h" if self.grain is Grain.HOUR else "d")
+
+    @property
     def spans(self) -> tuple[Span, ...]:
-        """The window lengths that are kept: a day, the `windows`, and what the detectors name."""
-        return tuple(sorted({Span(1), *self.windows, *(d.window for d in self.detectors)}))
+        """The window lengths that are kept: the grain, the `windows`, and what the detectors name."""
+        return tuple(sorted({self.unit_span, *self.windows, *(d.window for d in self.detectors)}))
+
+
+@cache
+def named(*parts: object) -> str:
+    """A short name for these parts together."""
+    return sha256(" ".join(map(str, parts)).encode()).hexdigest()[:12]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import total_ordering
 from types import MappingProxyType
@@ -28,68 +28,85 @@ OTHER = "(other)"
 
 @total_ordering
 @dataclass(frozen=True, slots=True)
-class Days:
-    """A whole number of calendar days, written `7d`.
+class Length:
+    """A whole number of the grain's units: calendar days, written `7d`, or hours, written `6h`.
 
-    >>> Days.parse("7d"), str(Days(28)), Days(1) < Days(7)
-    (Days(count=7), '28d', True)
-    >>> Days.parse("a week")
+    Nothing is as long in days as in hours: `0h` is `0d`.
+
+    >>> Length.parse("7d"), str(Length(28)), Length.parse("36h") < Length(2), Length.parse("0h")
+    (Length(count=7, unit='d'), '28d', True, Length(count=0, unit='d'))
+    >>> Length.parse("a week")
     Traceback (most recent call last):
     ...
-    ValueError: 'a week' is not a number of days such as '7d'
+    ValueError: 'a week' is not a number of days or hours such as '7d' or '6h'
     """
 
     count: int
-    PATTERN: ClassVar[str] = r"^(0|[1-9][0-9]{0,3})d$"
-    WRITTEN: ClassVar[str] = "a number of days such as '7d'"
+    unit: str = "d"
+    PATTERN: ClassVar[str] = r"^(0|[1-9][0-9]{0,3})[dh]$"
+    WRITTEN: ClassVar[str] = "a number of days or hours such as '7d' or '6h'"
+
+    def __post_init__(self) -> None:
+        if not self.count:
+            object.__setattr__(self, "unit", "d")
 
     @classmethod
     def parse(cls, text: str) -> Self:
         if not isinstance(text, str) or not re.match(cls.PATTERN, text):
             raise ValueError(f"{text!r} is not {cls.WRITTEN}")
-        return cls(int(text[:-1]))
+        return cls(int(text[:-1]), text[-1])
+
+    @property
+    def hours(self) -> int:
+        """How many hours it has, if each of its days has 24."""
+        return self.count if self.unit == "h" else self.count * 24
+
+    def in_hours(self) -> Self:
+        """The same length, counted in hours."""
+        return replace(self, count=self.hours, unit="h")
 
     def __str__(self) -> str:
-        return f"{self.count}d"
+        return f"{self.count}{self.unit}"
 
-    def __lt__(self, other: Days) -> bool:
-        return self.count < other.count
+    def __lt__(self, other: Length) -> bool:
+        return self.hours < other.hours
 
 
-class Horizon(Days):
-    """A label age at which windows are judged: calendar days after the window's end."""
+class Horizon(Length):
+    """A label age at which windows are judged: calendar days, or hours, after the window's end."""
 
     __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Span(Days):
-    """The length of a window: days that slide, as `28d`, or a `week` or `month` of the calendar.
+class Span(Length):
+    """The length of a window: days or hours that slide, as `28d`, or a `week` or `month` of the calendar.
 
-    `1d` is the grain, longer ones are sums of days.  `count` is how many days it holds at most.
+    The grain's unit, `1d` or `1h`, is the smallest, longer ones are sums of it.  `count` is how many it holds
+    at most.
 
-    >>> Span.parse("month"), str(Span(28)), sorted([Span.parse("week"), Span(28), Span(7)])[1].calendar
-    (Span(count=31, calendar='month'), '28d', 'week')
+    >>> Span.parse("month").count, str(Span(28)), sorted([Span.parse("week"), Span(28), Span(7)])[1].calendar
+    (31, '28d', 'week')
     """
 
     calendar: str = ""
-    PATTERN: ClassVar[str] = r"^([1-9][0-9]{0,3}d|week|month)$"
-    WRITTEN: ClassVar[str] = "a number of days such as '7d', or week or month"
+    PATTERN: ClassVar[str] = r"^([1-9][0-9]{0,3}[dh]|week|month)$"
+    WRITTEN: ClassVar[str] = "a number of days or hours such as '7d' or '6h', or week or month"
     CALENDAR: ClassVar[Mapping[str, int]] = MappingProxyType({"week": 7, "month": 31})
 
     @classmethod
     def parse(cls, text: str) -> Self:
         if isinstance(text, str) and text in cls.CALENDAR:
-            return cls(cls.CALENDAR[text], text)
+            return cls(cls.CALENDAR[text], calendar=text)
         if not isinstance(text, str) or not re.match(cls.PATTERN, text):
             raise ValueError(f"{text!r} is not {cls.WRITTEN}")
-        return cls(int(text[:-1]))
+        return cls(int(text[:-1]), text[-1])
 
     def __str__(self) -> str:
-        return self.calendar or f"{self.count}d"
+        return self.calendar or f"{self.count}{self.unit}"
 
-    def __lt__(self, other: Days) -> bool:
-        return (self.count, self.calendar) < (other.count, getattr(other, "calendar", ""))
+    def __lt__(self, other: Length) -> bool:
+        return (self.hours, self.calendar) < (other.hours, getattr(other, "calendar", ""))
 
 
 NO_LABELS = Horizon(0)

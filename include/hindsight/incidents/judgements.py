@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from datetime import date
+from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 from hindsight.domain.records import Detection, Member
 from hindsight.domain.values import ALL, Horizon, IncidentClass, Verdict
-from hindsight.windows import run_day
+from hindsight.windows import end_of, run_day
 from hindsight.wording import excess
 
 Days = dict[date, dict[Member, Detection]]
 """The judgements of one class by run day."""
 
+EVER = datetime.max.replace(tzinfo=UTC)
 _WEIGHT = {Verdict.INSUFFICIENT: 0, Verdict.CLEAR: 1, Verdict.BREACH: 2}
 
 
@@ -44,10 +45,18 @@ def by_horizon(
 def by_class(
     detections: Collection[Detection], zone: ZoneInfo, at: Mapping[str, Horizon] | None
 ) -> dict[IncidentClass, Days]:
-    """The one judgement of each member on each run day, by class; where there are several, the gravest."""
+    """The one judgement of each member on each run day, by class; where there are several, the gravest.
+
+    Of a day whose last hour has not been judged only breaches count: it may yet turn out bad.
+    """
     classes: dict[IncidentClass, Days] = defaultdict(lambda: defaultdict(dict))
-    for detection in by_horizon(detections, at)[0]:
-        judged = classes[detection.incident_class][run_day(detection.as_of, zone)]
+    own = by_horizon(detections, at)[0]
+    latest = max((detection.as_of for detection in own), default=EVER)
+    for detection in own:
+        day = run_day(detection.as_of, zone)
+        if latest < end_of(day, zone) and detection.verdict is not Verdict.BREACH:
+            continue
+        judged = classes[detection.incident_class][day]
         who = member_of(detection)
         if who not in judged or _gravity(detection) > _gravity(judged[who]):
             judged[who] = detection

@@ -57,14 +57,19 @@ from hindsight.metrics.inputs.unseen_share import UnseenShare
 from hindsight.metrics.inputs.wasserstein import Wasserstein
 from hindsight.metrics.log.contradiction_share import ContradictionShare
 from hindsight.metrics.log.coverage import Coverage
+from hindsight.metrics.log.default_share import DefaultShare
 from hindsight.metrics.log.duplicate_share import DuplicateShare
 from hindsight.metrics.log.early_label_share import EarlyLabelShare
+from hindsight.metrics.log.flip_rate import FlipRate
 from hindsight.metrics.log.invalid_label_share import InvalidLabelShare
 from hindsight.metrics.log.invalid_share import InvalidShare
+from hindsight.metrics.log.label_delay import LabelDelay
+from hindsight.metrics.log.labels_learnt import LabelsLearnt
 from hindsight.metrics.log.late_logged_share import LateLoggedShare
 from hindsight.metrics.log.null_id_share import NullIdShare
 from hindsight.metrics.log.orphan_share import OrphanShare
 from hindsight.metrics.log.set_aside_share import SetAsideShare
+from hindsight.metrics.log.time_to_know import TimeToKnow
 from hindsight.metrics.log.volume import Volume
 from hindsight.metrics.multiclass.class_auc import ClassAuc
 from hindsight.metrics.multiclass.class_f1 import ClassF1
@@ -129,6 +134,7 @@ METRICS: Final[Mapping[str, Metric]] = {
         Coverage(),
         Custom(),
         DecisionEntropy(),
+        DefaultShare(),
         DuplicateShare(),
         EarlyLabelShare(),
         ErrorQuantile(),
@@ -142,6 +148,7 @@ METRICS: Final[Mapping[str, Metric]] = {
         FeatureNinetieth(),
         FeatureSpread(),
         FeatureTenth(),
+        FlipRate(),
         HitRate(),
         IntervalCoverage(),
         IntervalWidth(),
@@ -149,6 +156,8 @@ METRICS: Final[Mapping[str, Metric]] = {
         InvalidShare(),
         JensenShannon(),
         KolmogorovSmirnov(),
+        LabelDelay(),
+        LabelsLearnt(),
         LateLoggedShare(),
         Latency(),
         LatencyMedian(),
@@ -195,6 +204,7 @@ METRICS: Final[Mapping[str, Metric]] = {
         Specificity(),
         SymmetricMeanAbsolutePercentageError(),
         Throughput(),
+        TimeToKnow(),
         UnseenShare(),
         Value(),
         Volume(),

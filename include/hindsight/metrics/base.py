@@ -76,6 +76,8 @@ class Metric(ABC):
     """Whether, if it needs labels, it counts them by their weights."""
     extensive: ClassVar[bool] = False
     """Whether it grows with the window, as a count does; then a longer reference is no measure for it."""
+    of_labels: ClassVar[bool] = False
+    """Whether it says how the truth comes, not how the model did: a breach is of label health."""
     undefined: str
     """Why there is no value although there are rows, as a clause; `why` tells several reasons apart."""
 

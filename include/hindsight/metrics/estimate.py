@@ -22,7 +22,7 @@ wide side.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -49,31 +49,65 @@ class Estimates:
     """The terms of the windows, [batch, terms]."""
 
 
-def measured(metric: Metric, statistics: Statistics, length: int) -> Estimates:
-    """The metric over every run of `length` consecutive days of these statistics."""
-    found = estimate(metric, metric.terms(statistics), length, statistics.rows)
+def measured(
+    metric: Metric, statistics: Statistics, length: int, groups: int = 1, terms: Array | None = None
+) -> Estimates:
+    """The metric over every run of `length` consecutive days of these statistics.
+
+    They may be those of several groups one after the other, with as many days each; no run crosses groups.
+    Whoever has the metric's `terms` of them at hand gives them.
+    """
+    days = metric.terms(statistics) if terms is None else terms
+    found = estimate(metric, days, length, statistics.rows, groups)
     if not isinstance(statistics, BinaryStatistics) or not statistics.clusters.any():
         return found
-    confusion, clusters = (pooled(runs(each, length)) for each in (statistics.confusion, statistics.clusters))
+    confusion, clusters = (
+        pooled(runs(each, length, groups)) for each in (statistics.confusion, statistics.clusters)
+    )
     with np.errstate(invalid="ignore"):
         error = np.maximum(found.standard_error, cluster_error(metric, found.total, confusion, clusters))
     return replace(found, standard_error=error)
 
 
-def estimate(metric: Metric, days: Array, length: int, rows: Array | None = None) -> Estimates:
+def estimate(
+    metric: Metric, days: Array, length: int, rows: Array | None = None, groups: int = 1
+) -> Estimates:
     """The metric over every run of `length` consecutive days, from the terms of the days [days, terms].
 
     `rows` are the days' `Statistics.rows`; without them every label weighs 1.
     """
-    return of_windows(metric, runs(days, length), None if rows is None else runs(rows, length))
+    of_rows = None if rows is None else runs(rows, length, groups)
+    return of_windows(metric, runs(days, length, groups), of_rows)
 
 
-def runs(days: Array, length: int) -> list[Array]:
-    """The first days of every run of `length` consecutive days, then the second ones, and so on."""
-    return [days[offset : len(days) - length + 1 + offset] for offset in range(length)]
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """The first days of every run of consecutive days, then the second ones, and so on.
+
+    `days` has shape [groups, days, ...]; each item has shape [groups * runs, ...].
+    """
+
+    days: Array
+    length: int
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __iter__(self) -> Iterator[Array]:
+        many = self.days.shape[1] - self.length + 1
+        for offset in range(self.length):
+            part = self.days[:, offset : offset + many]
+            yield part.reshape(-1, *part.shape[2:])
 
 
-def of_windows(metric: Metric, days: Sequence[Array], rows: Sequence[Array] | None = None) -> Estimates:
+def runs(days: Array, length: int, groups: int = 1) -> Runs:
+    """Every run of `length` consecutive days, of each of so many groups that follow each other."""
+    return Runs(days.reshape(groups, -1, *days.shape[1:]), length)
+
+
+def of_windows(
+    metric: Metric, days: Runs | Sequence[Array], rows: Iterable[Array] | None = None
+) -> Estimates:
     """The metric over a batch of windows: `days` are the terms of their first days [batch, terms], and so
     on.
     """
@@ -88,11 +122,15 @@ def of_windows(metric: Metric, days: Sequence[Array], rows: Sequence[Array] | No
     return Estimates(metric.value(total), error, metric.rows(effective), metric.bound(total), total)
 
 
-def pooled(days: Sequence[Array]) -> Array:
+def pooled(days: Iterable[Array]) -> Array:
     """Sums of windows, added day by day, oldest first: the same however many are computed at once."""
-    total = days[0].copy()
-    for day in days[1:]:
-        total += day
+    total: Array | None = None
+    for day in days:
+        if total is None:
+            total = day.copy()
+        else:
+            total += day
+    assert total is not None
     return total
 
 
@@ -106,7 +144,7 @@ def per_weight(rows: Array) -> Array:
     return np.divide(weight, squares, out=np.ones(len(rows)), where=squares > 0)
 
 
-def jackknife(metric: Metric, days: Sequence[Array], total: Array) -> Array:
+def jackknife(metric: Metric, days: Iterable[Array], total: Array) -> Array:
     """The widened delete-one-day error of every window; 0 with too few days, NaN if leaving one out
     undefines it.
     """

@@ -49,14 +49,19 @@ class Expected:
         if not np.isfinite(self.row_error):
             return None
         days = self.observed_variance - 2.0 * share * self.covariance + share * share * self.variance
-        return float(np.sqrt(max(days, self.row_error**2) + share * share * self.reference_variance))
+        error = float(np.sqrt(max(days, self.row_error**2) + share * share * self.reference_variance))
+        return error if np.isfinite(error) else None
 
 
 def curve(reference: BinaryStatistics) -> Array | None:
     """How often each score bin came true in a pooled reference, never falling; None without labels."""
+    return never_falling(*reference.histograms[0])
+
+
+def never_falling(negative: Array, positive: Array) -> Array | None:
+    """The rates of score bins from their labelled rows, [bins] each; None without any."""
     from scipy.optimize import isotonic_regression  # costs a second; DAG files are parsed without it
 
-    negative, positive = reference.histograms[0]
     labelled = negative + positive
     seen = np.flatnonzero(labelled)
     if not len(seen):

@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import Any
 
 from hindsight.domain.spec import Location, MonitorSpec
+from hindsight.domain.values import Grain
 from hindsight.notifiers import NOTIFIERS
 
 MARKS = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~&:/@=^$\"'])")
@@ -82,7 +83,7 @@ def error_page(report: str, path: str) -> str:
 
 
 def _facts(spec: MonitorSpec, path: str) -> dict[str, str]:
-    ages = f"{_names(spec.maturity.horizons)} after a day's end, and without labels at once"
+    ages = f"{_names(spec.maturity.horizons)} after {_a_unit(spec)}'s end, and without labels at once"
     return {
         "Task": code(spec.task),
         "Owner": code(spec.owner),
@@ -93,12 +94,22 @@ def _facts(spec: MonitorSpec, path: str) -> dict[str, str]:
         "Metrics": _names(spec.metrics),
         "Reference": _reference(spec),
         "Time zone": f"{code(spec.timezone)}, where days begin at midnight",
-        "Schedule": f"{code(f'{spec.schedule:%H:%M}')} on the day after, and then up to "
+        "Schedule": f"{_schedule(spec)}, and then up to "
         f"{code(duration(spec.maturity.wait))} for labels to land; a backfill never waits",
         "Judged": f"{ages}; mature from {spec.maturity.min_coverage:.0%} label coverage",
         "Runbook": code(spec.runbook) if spec.runbook else "none",
         "Defined in": code(path),
     }
+
+
+def _a_unit(spec: MonitorSpec) -> str:
+    return "an hour" if spec.grain is Grain.HOUR else "a day"
+
+
+def _schedule(spec: MonitorSpec) -> str:
+    if spec.grain is Grain.HOUR:
+        return f"{code(spec.schedule.minute)} minutes after each hour"
+    return f"{code(f'{spec.schedule:%H:%M}')} on the day after"
 
 
 def _table(rows: dict[str, str]) -> str:

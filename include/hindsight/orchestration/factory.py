@@ -11,21 +11,24 @@ from airflow.sdk import DAG, Param
 
 from hindsight.config import Loaded, load, load_all
 from hindsight.domain.spec import MonitorSpec
-from hindsight.domain.values import Notify
+from hindsight.domain.values import Grain, Notify
 from hindsight.errors import ConfigError
 from hindsight.orchestration.describe import error_page, monitor_page
-from hindsight.orchestration.places import project_root
+from hindsight.orchestration.places import LAST_DAY, project_root
 from hindsight.orchestration.sensor import GroundTruthSensor
-from hindsight.orchestration.steps import ConfigErrorStep, NotifyStep, PipelineStep
-from hindsight.orchestration.timetable import LocalDayTimetable
+from hindsight.orchestration.steps import (
+    ConfigErrorStep,
+    NotifyStep,
+    PipelineStep,
+    SnapshotStep,
+    snapshots_of,
+)
+from hindsight.orchestration.timetable import HourTimetable, LocalDayTimetable
 
 PREFIX: Final = "monitor__"
 TAG: Final = "hindsight"
 TAG_LENGTH: Final = 100
 """What Airflow takes."""
-
-LAST_DAY: Final = "HINDSIGHT_LAST_DAY"
-"""Names the last day that any monitor is run for, where the logs end (the demo's are of 2013)."""
 
 
 def monitors(folder: Path, only: str | None = None) -> list[Loaded]:
@@ -63,7 +66,7 @@ def build_dag(spec: MonitorSpec, path: Path) -> DAG:
     with DAG(
         dag_id=PREFIX + spec.monitor,
         description=spec.description or f"Watches {spec.monitor}",
-        schedule=LocalDayTimetable(spec.timezone, f"{spec.schedule:%H:%M}", os.environ.get(LAST_DAY)),
+        schedule=timetable(spec),
         catchup=False,
         max_active_runs=spec.airflow.max_active_runs,
         default_args={
@@ -82,11 +85,17 @@ def build_dag(spec: MonitorSpec, path: Path) -> DAG:
             PipelineStep(task_id="extract_predictions", spec=spec)
             >> GroundTruthSensor(task_id="wait_for_ground_truth", spec=spec, path=shown(path))
             >> PipelineStep(task_id="join_ground_truth", spec=spec)
-            >> PipelineStep(task_id="compute_snapshots", spec=spec)
+            >> SnapshotStep(task_id="compute_snapshots", spec=spec, outlets=[snapshots_of(spec.monitor)])
             >> PipelineStep(task_id="detect_degradation", spec=spec)
             >> NotifyStep(task_id="notify", spec=spec)
         )
     return dag
+
+
+def timetable(spec: MonitorSpec) -> LocalDayTimetable:
+    """When a monitor runs: once for each day, or each hour."""
+    kind = HourTimetable if spec.grain is Grain.HOUR else LocalDayTimetable
+    return kind(spec.timezone, f"{spec.schedule:%H:%M}", os.environ.get(LAST_DAY))
 
 
 def build_broken_dag(loaded: Loaded) -> DAG:

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import os
+from datetime import date
 from pathlib import Path
+from typing import Final
+
+from hindsight.errors import HindsightError
+
+LAST_DAY: Final = "HINDSIGHT_LAST_DAY"
+"""Names the last day that any monitor is run for, where the logs end (the demo's are of 2013)."""
 
 
 def project_root() -> Path:
@@ -18,3 +25,12 @@ def project_root() -> Path:
 def monitors_folder() -> Path:
     """Where the monitors' files are: `include/monitors`, or what `HINDSIGHT_MONITORS` names."""
     return project_root() / os.environ.get("HINDSIGHT_MONITORS", "include/monitors")
+
+
+def last_day() -> date | None:
+    """The last day that any monitor is run for, where `HINDSIGHT_LAST_DAY` names one."""
+    named = os.environ.get(LAST_DAY)
+    try:
+        return date.fromisoformat(named) if named else None
+    except ValueError:
+        raise HindsightError(f"{LAST_DAY}={named!r} is not a day such as 2013-12-31.") from None

@@ -19,9 +19,9 @@ GRACE = timedelta(minutes=5)
 class GroundTruthSensor(BaseSensorOperator):
     """Waits until the labels older than the run's as-of have landed, then lets the run go on.
 
-    They have landed when the feed's watermark reaches the as-of, or the first due window has its
-    `min_coverage`; the sensor gives up at the run's scheduled time plus `wait`.  Whichever comes first,
-    the task succeeds: labels that are late make the day provisional, not the run red.
+    They have landed when the feed's watermark (its marker, or its newest label) reaches the as-of, or the
+    first due window has its `min_coverage`; the sensor gives up at the run's scheduled time plus `wait`.
+    Whichever comes first, the task succeeds: labels that are late make the day provisional, not the run red.
 
     A day whose deadline has passed, a backfill and a window run never wait.  While it waits the task is
     deferred and holds neither a worker nor a slot of its pool.
@@ -49,7 +49,7 @@ class GroundTruthSensor(BaseSensorOperator):
             until = deadline(self.spec, day)
             self.log.info("The truth of %s has not landed: waiting until %s", day, until.isoformat())
             self.defer(
-                trigger=GroundTruthLanded(self.path, day.isoformat(), self.poke_interval),
+                trigger=GroundTruthLanded(self.path, day.isoformat(), self.poke_interval, until.isoformat()),
                 method_name=self.resume.__name__,
                 timeout=until - runtime.clock() + GRACE,
             )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from airflow.sdk import BaseOperator, Context
+from airflow.sdk import Asset, BaseOperator, Context
 from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import AirflowFailException
 
 from hindsight.domain.spec import MonitorSpec
+from hindsight.errors import HindsightError
 from hindsight.message import Link
 from hindsight.orchestration.window import BadRequest, Run, resolve_run
 
@@ -52,6 +53,31 @@ class PipelineStep(BaseOperator):
         return made
 
 
+class SnapshotStep(PipelineStep):
+    """The step after which windows may be read: an event of the monitor's asset says so of each.
+
+    Airflow gives all events of a task one `extra`, so it holds every window, by partition key.  Where there
+    are more than `TOLD`, it holds the newest, for a run of a year would else write itself down once a day.
+    """
+
+    TOLD: Final = 31
+
+    def call(self, run: Run, runtime: Runtime, context: Context) -> dict[str, Any]:
+        from hindsight import pipeline
+
+        made = super().call(run, runtime, context)
+        told = pipeline.announced(self.spec, run.days, runtime)
+        event = context["outlet_events"][snapshots_of(self.spec.monitor)]
+        event.add_partitions(list(told))
+        event.extra |= dict(list(told.items())[-self.TOLD :])
+        return made | {"windows": len(told)}
+
+
+def snapshots_of(monitor: str) -> Asset:
+    """What a team's own DAGs are scheduled on: an event per window judged, its day as the partition key."""
+    return Asset(f"hindsight://{monitor}/snapshots")
+
+
 class NotifyStep(PipelineStep):
     """The last step, which must also know how loudly the run may speak, and gives its own address."""
 
@@ -66,6 +92,26 @@ def run_links(context: Context) -> tuple[Link, ...]:
     if not conf.get("api", "base_url", fallback=None):
         return ()
     return (Link("The run in Airflow", context["ti"].log_url.partition("/tasks/")[0]),)
+
+
+class UpkeepStep(BaseOperator):
+    """One concern of the upkeep, named by the task's id, for all monitors.
+
+    It fails when all have had their turn, with a sentence for each that could not be served.
+    """
+
+    ui_color = "#ede7f6"
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        from hindsight.orchestration.runtime import airflow_runtime
+        from hindsight.orchestration.upkeep import monitors, tend
+
+        done, failed = tend(self.task_id, monitors(), airflow_runtime())
+        for name, counts in done.items():
+            self.log.info("%s: %s", name, counts)
+        if failed:
+            raise HindsightError("\n".join(failed))
+        return done
 
 
 class ConfigErrorStep(BaseOperator):

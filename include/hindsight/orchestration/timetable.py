@@ -1,9 +1,9 @@
-"""When a monitor runs, and which local day a run is about."""
+"""When a monitor runs, and which local day, or hour, a run is about."""
 
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 from zoneinfo import ZoneInfo
 
 import pendulum
@@ -11,7 +11,19 @@ from airflow.timetables.base import DagRunInfo, DataInterval, TimeRestriction, T
 from airflow.utils.types import DagRunType
 
 from hindsight.orchestration.bounds import day_begun_at, named_days
-from hindsight.windows import midnight, run_time
+from hindsight.windows import (
+    HOUR,
+    DayRange,
+    day_at,
+    end_of,
+    exists,
+    hour_at,
+    hours_of,
+    midnight,
+    run_time,
+    shift,
+    start_of,
+)
 
 ONE_DAY = timedelta(days=1)
 NOON = time(12)
@@ -37,6 +49,10 @@ class LocalDayTimetable(Timetable):
     `until` is the last day that has a run, for logs that end, such as the demo's.
     """
 
+    unit: ClassVar[str] = "day"
+    a_unit: ClassVar[str] = "a day"
+    bounds: ClassVar[str] = "midnights"
+
     def __init__(self, timezone: str, at: str, until: str | None = None) -> None:
         self.timezone = timezone
         self.at = at
@@ -57,46 +73,79 @@ class LocalDayTimetable(Timetable):
         return f"{self.at} {self.timezone}"
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, LocalDayTimetable) and self.serialize() == other.serialize()
+        return type(other) is type(self) and self.serialize() == other.serialize()
 
     def __hash__(self) -> int:
-        return hash((self.timezone, self.at, self.until))
+        return hash((type(self), self.timezone, self.at, self.until))
 
-    def interval(self, day: date) -> DataInterval:
+    def interval(self, unit: date) -> DataInterval:
         """The two midnights of a local day, on the monitor's clock."""
-        return DataInterval(
-            self._local(midnight(day, self.zone)), self._local(midnight(day + ONE_DAY, self.zone))
-        )
+        return DataInterval(self._local(start_of(unit, self.zone)), self._local(end_of(unit, self.zone)))
 
-    def run_time(self, day: date) -> datetime:
-        """When the run for `day` is due."""
-        return run_time(day, self.schedule, self.zone)
+    def run_time(self, unit: date) -> datetime:
+        """When the run for a unit is due."""
+        return run_time(unit, self.schedule, self.zone)
+
+    def latest_over(self, now: datetime) -> date:
+        """The last unit that is over by `now`."""
+        return day_at(now, self.zone) - ONE_DAY
 
     def latest_due(self, now: datetime) -> date:
-        """The last day whose run is due by `now`."""
-        day = now.astimezone(self.zone).date() - ONE_DAY
-        return day if self.run_time(day) <= now else day - ONE_DAY
+        """The last unit whose run is due by `now`."""
+        unit = self.latest_over(now)
+        return unit if self.run_time(unit) <= now else shift(unit, -1)
+
+    def whole_units(self, start: datetime, end: datetime) -> DayRange | None:
+        """The units that lie wholly between two moments, if there are any."""
+        first, after = day_at(start, self.zone), day_at(end, self.zone)
+        if midnight(first, self.zone) < start:
+            first += ONE_DAY
+        return DayRange(first, after - ONE_DAY) if first < after else None
+
+    def units_of(self, days: DayRange) -> DayRange:
+        """The units of these local days: themselves, or their hours."""
+        return days
+
+    def named(self, earliest: datetime | None, latest: datetime | None) -> tuple[date | None, date | None]:
+        """The first and the last unit that two bounds of a backfill name."""
+        return named_days(earliest, latest, self.zone)
+
+    def begun_at(self, moment: datetime) -> date | None:
+        """The unit that a logical date names by being its beginning."""
+        return day_begun_at(moment, self.zone)
+
+    def filed_at(self, unit: date) -> datetime:
+        """The time under which the run of a unit that is long over is filed."""
+        return datetime.combine(unit, NOON, tzinfo=self.zone)
+
+    @property
+    def last_unit(self) -> date | None:
+        """The last unit that has a run, if the logs end."""
+        if self.until is None:
+            return None
+        last = date.fromisoformat(self.until)
+        return self.units_of(DayRange(last, last)).end
 
     def next_dagrun_info(
         self, *, last_automated_data_interval: DataInterval | None, restriction: TimeRestriction
     ) -> DagRunInfo | None:
         now = datetime.now(UTC)
-        first, last = named_days(restriction.earliest, restriction.latest, self.zone)
-        candidates = [day for day in (first, self._day_after(last_automated_data_interval)) if day]
+        first, last = self.named(restriction.earliest, restriction.latest)
+        candidates = [unit for unit in (first, self._unit_after(last_automated_data_interval)) if unit]
         if not restriction.catchup:
             candidates.append(self.latest_due(now))
         if not candidates:
             return None
-        day = self._existing(max(candidates))
-        if (last and day > last) or (self.until and day > date.fromisoformat(self.until)):
+        unit = max(candidates)
+        unit = unit if exists(unit, self.zone) else shift(unit, 1)
+        if any(end and unit > end for end in (last, self.last_unit)):
             return None
-        due = self.run_time(day)
-        filed = datetime.combine(day, NOON, tzinfo=self.zone) if restriction.catchup and due <= now else due
-        return DagRunInfo(run_after=self._local(filed), data_interval=self.interval(day))
+        due = self.run_time(unit)
+        filed = self.filed_at(unit) if restriction.catchup and due <= now else due
+        return DagRunInfo(run_after=self._local(filed), data_interval=self.interval(unit))
 
     def infer_manual_data_interval(self, *, run_after: datetime) -> DataInterval:
-        named = day_begun_at(run_after, self.zone)
-        return self.interval(named or run_after.astimezone(self.zone).date() - ONE_DAY)
+        return self.interval(self.begun_at(run_after) or self.latest_over(run_after))
 
     def generate_run_id(
         self, *, run_type: DagRunType, run_after: datetime, data_interval: DataInterval | None, **extra: Any
@@ -107,16 +156,85 @@ class LocalDayTimetable(Timetable):
             run_type=run_type, run_after=pendulum.instance(run_after), data_interval=data_interval, **extra
         )
 
-    def _day_after(self, last: DataInterval | None) -> date | None:
-        """The day to run after an earlier run, which may have been made under another time zone."""
+    def _unit_after(self, last: DataInterval | None) -> date | None:
+        """The unit to run after an earlier run, which may have been made under another zone or grain."""
         if last is None:
             return None
-        day = last.end.astimezone(self.zone).date()
+        day = day_at(last.end, self.zone)
         return day if midnight(day, self.zone) > last.start else day + ONE_DAY
-
-    def _existing(self, day: date) -> date:
-        """`day`, or the next one where the zone skipped it."""
-        return day if midnight(day, self.zone) < midnight(day + ONE_DAY, self.zone) else day + ONE_DAY
 
     def _local(self, moment: datetime) -> pendulum.DateTime:
         return pendulum.instance(moment.astimezone(self.zone))
+
+
+class HourTimetable(LocalDayTimetable):
+    """One run per hour: its data interval is the hour, it starts the minutes of `at` after the hour's end.
+
+    Hours are whole hours of UTC, so no change of the clock loses or doubles one; they are shown on the
+    clock of `timezone`.
+
+    * **Logical date**: the beginning of the hour, as for days.
+    * **Scheduled** without catch-up; the run id names the hour: `scheduled__2013-12-18T05:00:00-05:00`.
+    * **Backfilled**: two bounds that both name days, by being midnights, or as the form sends them, mean all
+      hours of those days.  Any other bounds are moments, and mean every hour that begins from the first
+      to the last, both included.  A run is filed under the beginning of its hour.
+    * **By hand**: a logical date at a whole hour names the hour that begins then; any other moment means the
+      last whole hour before it.
+    """
+
+    unit: ClassVar[str] = "hour"
+    a_unit: ClassVar[str] = "an hour"
+    bounds: ClassVar[str] = "whole hours"
+
+    def __init__(self, timezone: str, at: str, until: str | None = None) -> None:
+        super().__init__(timezone, at, until)
+        self.description = f"Each hour, {self.schedule.minute} minutes after it is over"
+
+    @property
+    def summary(self) -> str:
+        return f"hourly, {self.schedule.minute} min after, {self.timezone}"
+
+    def interval(self, unit: date) -> DataInterval:
+        """The two ends of an hour, in UTC: on a local clock the two hours of one name would seem equal."""
+        return DataInterval(
+            pendulum.instance(start_of(unit, self.zone)), pendulum.instance(end_of(unit, self.zone))
+        )
+
+    def latest_over(self, now: datetime) -> date:
+        return shift(hour_at(now), -1)
+
+    def whole_units(self, start: datetime, end: datetime) -> DayRange | None:
+        first, after = self._from(start), hour_at(end)
+        return DayRange(first, shift(after, -1)) if first < after else None
+
+    def units_of(self, days: DayRange) -> DayRange:
+        return hours_of(days, self.zone)
+
+    def named(self, earliest: datetime | None, latest: datetime | None) -> tuple[date | None, date | None]:
+        if earliest and latest and self._name_days(earliest, latest):
+            first, last = named_days(earliest, latest, self.zone)
+            if first and last and first <= last:
+                hours = self.units_of(DayRange(first, last))
+                return hours.start, hours.end
+        return earliest and self._from(earliest), latest and hour_at(latest)
+
+    def begun_at(self, moment: datetime) -> date | None:
+        hour = hour_at(moment)
+        return hour if hour == moment else None
+
+    def filed_at(self, unit: date) -> datetime:
+        return start_of(unit, self.zone)
+
+    def _unit_after(self, last: DataInterval | None) -> date | None:
+        return last and self._from(last.end)
+
+    def _name_days(self, earliest: datetime, latest: datetime) -> bool:
+        """Whether bounds are midnights, or those of the form, which ends at a day's last millisecond."""
+        of_form = (latest.second, latest.microsecond) == (59, 999000)
+        return of_form or all(day_begun_at(bound, self.zone) is not None for bound in (earliest, latest))
+
+    @staticmethod
+    def _from(moment: datetime) -> datetime:
+        """The first hour that begins at a moment or after it."""
+        hour = hour_at(moment)
+        return hour if hour == moment else hour + HOUR

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 from zoneinfo import ZoneInfo
 
@@ -40,6 +41,15 @@ def deadline(spec: MonitorSpec, day: date) -> datetime:
     return run_time(day, spec.schedule, ZoneInfo(spec.timezone)) + spec.maturity.wait
 
 
+def unit_named(text: str) -> date:
+    """The day, or the hour, that is written like this.
+
+    >>> unit_named("2013-07-01"), unit_named("2013-07-01T05:00:00+00:00").isoformat()
+    (datetime.date(2013, 7, 1), '2013-07-01T05:00:00+00:00')
+    """
+    return datetime.fromisoformat(text) if "T" in text else date.fromisoformat(text)
+
+
 def look(spec: MonitorSpec, day: date, runtime: Runtime, *, patient: bool) -> Seen | None:
     """Why the run for `day` may go on by now; None to go on waiting.
 
@@ -62,40 +72,44 @@ def look(spec: MonitorSpec, day: date, runtime: Runtime, *, patient: bool) -> Se
 class GroundTruthLanded(BaseTrigger):
     """Fires once, when the truth of a day has landed or the run may not wait any longer.
 
-    It knows its arguments and nothing else: the monitor's file (relative to the project), the day and
-    the seconds between two looks.  So another triggerer can take it over at any time, and an edited
-    monitor counts from the next start on.  A look that fails is repeated until the deadline: a
-    database that restarts is no reason to fail a run that only waits.
+    It knows its arguments and nothing else: the monitor's file (relative to the project), the day or hour,
+    the seconds between two looks, and until when.  So another triggerer can take it over at any time, and an
+    edited monitor counts from the next start on.  Whatever fails, a database that restarts or a file that is
+    being edited, is tried again until then: that is no reason to fail a run that only waits.
     """
 
-    def __init__(self, path: str, day: str, poll: float) -> None:
+    def __init__(self, path: str, day: str, poll: float, until: str) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.path = path
         self.day = day
         self.poll = poll
+        self.until = until
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        return f"{__name__}.{type(self).__name__}", {"path": self.path, "day": self.day, "poll": self.poll}
+        arguments = {"path": self.path, "day": self.day, "poll": self.poll, "until": self.until}
+        return f"{__name__}.{type(self).__name__}", arguments
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        spec, runtime = await asyncio.to_thread(self._prepare)
-        day = date.fromisoformat(self.day)
-        while (seen := await asyncio.to_thread(self._look, spec, day, runtime)) is None:
-            left = (deadline(spec, day) - runtime.clock()) / timedelta(seconds=1)
+        until = datetime.fromisoformat(self.until)
+        while (seen := await asyncio.to_thread(self._look, until)) is None:
+            left = (until - datetime.now(UTC)) / timedelta(seconds=1)
             await asyncio.sleep(max(0.0, min(self.poll, left)))
         yield TriggerEvent(seen)  # type: ignore[no-untyped-call]
 
-    def _prepare(self) -> tuple[MonitorSpec, Runtime]:
+    def _look(self, until: datetime) -> Seen | None:
+        """Why the run may go on by now; None to go on waiting."""
+        late = datetime.now(UTC) >= until
+        try:
+            spec, runtime = self._prepared
+            return look(spec, unit_named(self.day), runtime, patient=not late)
+        except (HindsightError, SQLAlchemyError, OSError) as error:
+            log.warning("The look for the truth of %s by %s failed: %s", self.day, self.path, error)
+            reason = f"the last look failed: {error}"
+            return Seen(because="deadline", reason=reason, watermark=None, coverage=None) if late else None
+
+    @cached_property
+    def _prepared(self) -> tuple[MonitorSpec, Runtime]:
         from hindsight.config import load
         from hindsight.orchestration.runtime import airflow_runtime
 
         return load(project_root() / self.path), airflow_runtime()
-
-    def _look(self, spec: MonitorSpec, day: date, runtime: Runtime) -> Seen | None:
-        try:
-            return look(spec, day, runtime, patient=True)
-        except (HindsightError, SQLAlchemyError) as error:
-            log.warning("The look for the truth of %s on %s failed: %s", spec.monitor, day, error)
-            if runtime.clock() < deadline(spec, day):
-                return None
-            return Seen(because="deadline", reason=str(error), watermark=None, coverage=None)

@@ -1,21 +1,19 @@
-"""What a run is asked to do: which local days, on whose behalf, and whom it may tell."""
+"""What a run is asked to do: which local days or hours, on whose behalf, and whom it may tell."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from hindsight.domain.values import Notify
 from hindsight.errors import HindsightError
-from hindsight.windows import DayRange, midnight
+from hindsight.windows import DayRange, exists, written
 
 if TYPE_CHECKING:
     from hindsight.orchestration.timetable import LocalDayTimetable
-
-ONE_DAY = timedelta(days=1)
 
 
 class BadRequest(HindsightError):
@@ -33,7 +31,7 @@ class RunKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What a run is asked to do."""
+    """What a run is asked to do; `days` are hours where the monitor's grain is the hour."""
 
     days: DayRange
     kind: RunKind
@@ -46,7 +44,7 @@ class Run:
 
 
 def resolve_window(context: Mapping[str, Any], now: datetime | None = None) -> DayRange:
-    """The local days that the run of this task context judges."""
+    """The local days, or hours, that the run of this task context judges."""
     return resolve_run(context, now).days
 
 
@@ -61,6 +59,9 @@ def resolve_run(context: Mapping[str, Any], now: datetime | None = None) -> Run:
 
     Scheduled runs and runs of one day by hand speak live, backfills and window runs are silent, unless
     the parameter `notify` says otherwise.  A day that is not over is refused with `BadRequest`.
+
+    At an hourly grain all this holds of hours, but that `start` and `end` still name days: all hours of them,
+    of today those that were over when the run was made.
     """
     params = context["params"]
     timetable: LocalDayTimetable = context["dag"].timetable
@@ -75,7 +76,7 @@ def resolve_run(context: Mapping[str, Any], now: datetime | None = None) -> Run:
         kind = RunKind(made_by)
         days = _whole_days(context["data_interval_start"], context["data_interval_end"], timetable)
     elif asked:
-        kind, days = RunKind.WINDOW, asked
+        kind, days = RunKind.WINDOW, _units_asked(asked, context["dag_run"].run_after, timetable)
     else:
         days = _by_hand(context, timetable)
         kind = RunKind.MANUAL if len(days) == 1 else RunKind.WINDOW
@@ -99,6 +100,16 @@ def _asked(params: Mapping[str, Any]) -> DayRange | None:
     return DayRange(start, end)
 
 
+def _units_asked(asked: DayRange, made_at: datetime, timetable: LocalDayTimetable) -> DayRange:
+    """The units of the days asked for; of hours those that were over when the run was made."""
+    if not any(exists(day, timetable.zone) for day in asked):
+        raise BadRequest(f"{asked.start} is no day in {timetable.timezone}: the zone skipped it.")
+    units, last = timetable.units_of(asked), timetable.latest_over(made_at)
+    if isinstance(last, datetime) and units.start <= last < units.end:
+        return DayRange(units.start, last)
+    return units
+
+
 def _day(params: Mapping[str, Any], name: str) -> date | None:
     value = params.get(name)
     try:
@@ -119,23 +130,23 @@ def _by_hand(context: Mapping[str, Any], timetable: LocalDayTimetable) -> DayRan
 
 
 def _whole_days(start: Any, end: Any, timetable: LocalDayTimetable) -> DayRange:
-    first, after = (moment.astimezone(timetable.zone).date() for moment in (start, end))
-    if midnight(first, timetable.zone) < start:
-        first += ONE_DAY
-    if after <= first:
+    days = timetable.whole_units(start, end)
+    if days is None:
         raise BadRequest(
-            f"The data interval from {start} to {end} holds no whole day of {timetable.timezone}: "
-            "give the midnights that bound the days, or the parameters start and end."
+            f"The data interval from {start} to {end} holds no whole {timetable.unit} of "
+            f"{timetable.timezone}: give the {timetable.bounds} that bound the {timetable.unit}s, or the "
+            "parameters start and end."
         )
-    return DayRange(first, after - ONE_DAY)
+    return days
 
 
 def _refuse_unfinished(days: DayRange, timetable: LocalDayTimetable, now: datetime) -> None:
-    last = now.astimezone(timetable.zone).date() - ONE_DAY
+    last = timetable.latest_over(now)
     if days.end > last:
+        unfinished, latest = (written(unit, timetable.zone) for unit in (days.end, last))
         raise BadRequest(
-            f"{days.end} is not over yet in {timetable.timezone}: the last whole day is {last}; "
-            "choose a day no later than that."
+            f"{unfinished} is not over yet in {timetable.timezone}: the last whole {timetable.unit} is "
+            f"{latest}; choose {timetable.a_unit} no later than that."
         )
 
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from hindsight.domain.spec import MonitorSpec
 from hindsight.domain.values import Notify
+from hindsight.pipeline.announce import announced
 from hindsight.pipeline.detect import detect_degradation
 from hindsight.pipeline.extract import extract_predictions
 from hindsight.pipeline.join import join_ground_truth
@@ -49,6 +50,7 @@ __all__ = [
     "STEPS",
     "Readiness",
     "Runtime",
+    "announced",
     "compute_snapshots",
     "detect_degradation",
     "extract_predictions",

@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import date
 from typing import Any
 
 import sqlalchemy as sa
 
+from hindsight import faults
 from hindsight.detectors.base import BaseDetector, Point, Series
 from hindsight.domain.records import Detection, Snapshot
-from hindsight.domain.spec import MonitorSpec
+from hindsight.domain.spec import MonitorSpec, named
 from hindsight.domain.values import ALL, UNVERSIONED, Horizon, Maturity, Span, Status
 from hindsight.metrics import Metric, find
 from hindsight.metrics.base import Part
 from hindsight.metrics.estimate import measured
-from hindsight.metrics.expectation import Baseline, expected
+from hindsight.metrics.expectation import Baseline, Expected, expected
 from hindsight.metrics.inputs.feature import Binned
-from hindsight.pipeline.plan import reference_days, touched, zone
-from hindsight.pipeline.present import local_day, own_pairs
+from hindsight.pipeline.kept import kept_of
+from hindsight.pipeline.plan import begins, due_in, reference_days, touched, zone
+from hindsight.pipeline.present import own_pairs, unit_at, unit_before
 from hindsight.pipeline.quality import quality_of
 from hindsight.pipeline.runtime import Runtime
 from hindsight.pipeline.snapshots import History, finite, history
 from hindsight.statistics import BinaryStatistics, Statistics
 from hindsight.statistics.inputs import InputStatistics
-from hindsight.windows import DayRange, Pair, as_of, days_of, due, ends_of, midnight
+from hindsight.windows import DayRange, Pair, as_of, days_of, distance, end_of, ends_of, start_of, written
 
 
 def detect_degradation(spec: MonitorSpec, days: DayRange, runtime: Runtime) -> dict[str, Any]:
@@ -35,11 +37,14 @@ def detect_degradation(spec: MonitorSpec, days: DayRange, runtime: Runtime) -> d
     reference at that same age.
     """
     verdicts: dict[str, int] = {}
+    faults.reach("detect_degradation.begin")
     with runtime.store.transaction(spec.monitor) as connection:
+        faults.reach("detect_degradation.locked")
         present = own_pairs(connection, runtime.store, spec)
+        kept = kept_of(connection, runtime.store, spec)
         for detector in spec.detectors:
             judged = {
-                Pair(found.horizon, local_day(spec, found.window_end) - timedelta(days=1))
+                Pair(found.horizon, unit_before(spec, found.window_end))
                 for found in runtime.store.detections(connection, spec.monitor, detector=detector.name)
             }
             behind = {
@@ -47,30 +52,49 @@ def detect_degradation(spec: MonitorSpec, days: DayRange, runtime: Runtime) -> d
                 for pair in present
                 if pair.horizon in horizons_of(spec, detector)
                 and pair.day in ends_of(pair.day, detector.window)
+                and begins(spec, pair.day, detector.window)
+                and kept.judges(days_of(pair.day, detector.window))
             } - judged
+            due_ends = touched(spec, due_in(spec, days), present, detector.window, kept.judges)
             ends = {
-                horizon: sorted({*found, *(pair.day for pair in behind if pair.horizon == horizon)})
+                horizon: sorted(
+                    {*due_ends.get(horizon, ()), *(pair.day for pair in behind if pair.horizon == horizon)}
+                )
                 for horizon in horizons_of(spec, detector)
-                for found in [touched(due(days, spec.horizons), present, detector.window).get(horizon, [])]
             }
-            ends = {horizon: found for horizon, found in ends.items() if found}
-            rows = [
-                row
-                for horizon, found in ends.items()
-                for row in judge(spec, detector, horizon, found, connection, runtime)
-            ]
-            partitions = [
-                (detector.name, midnight(days_of(end, detector.window).start, zone(spec)), horizon)
-                for horizon, found in ends.items()
-                for end in found
-            ]
-            runtime.store.replace_detections(connection, spec.monitor, partitions, rows)
-            for row in rows:
+            for row in make_detections(spec, detector, ends, connection, runtime):
                 verdicts[row.verdict] = verdicts.get(row.verdict, 0) + 1
+        faults.reach("detect_degradation.written")
+    faults.reach("detect_degradation.committed")
     return {
         "detections": sum(verdicts.values()),
         **{str(verdict): count for verdict, count in sorted(verdicts.items())},
     }
+
+
+def make_detections(
+    spec: MonitorSpec,
+    detector: BaseDetector,
+    ends: Mapping[Horizon, Sequence[date]],
+    connection: sa.Connection,
+    runtime: Runtime,
+) -> list[Detection]:
+    """Replace a detector's detections of the windows that end on these days."""
+    rows = [
+        row
+        for horizon, found in ends.items()
+        if found
+        for row in judge(spec, detector, horizon, found, connection, runtime)
+    ]
+    faults.reach("detect_degradation.judged")
+    partitions = [
+        (detector.name, start_of(days_of(end, detector.window).start, zone(spec)), horizon)
+        for horizon, found in ends.items()
+        for end in found
+    ]
+    runtime.store.replace_detections(connection, spec.monitor, partitions, rows)
+    faults.reach("detect_degradation.replaced")
+    return rows
 
 
 def horizons_of(spec: MonitorSpec, detector: BaseDetector) -> tuple[Horizon, ...]:
@@ -86,6 +110,8 @@ class Reference:
 
     point: Point
     baseline: Baseline | None
+    foreseen: dict[tuple[date, date], Expected | None] = field(default_factory=dict)
+    """What was expected of windows so far, by first and last day: a trend asks for each day many times."""
 
 
 def judge(
@@ -118,7 +144,7 @@ def judge(
             if latest is None:
                 continue
             days = tuple(
-                found for day in window if (found := stored.point(version, Span(1), day)) is not None
+                found for day in window if (found := stored.point(version, spec.unit_span, day)) is not None
             )
             reference = references.get(version)
             excuse = no_reference(spec, detector, window, reference)
@@ -154,11 +180,11 @@ class SnapshotIndex:
         runtime: Runtime,
     ) -> None:
         self._spec = spec
-        first = midnight(days_of(ends[0], detector.window).start, zone(spec))
-        after = midnight(ends[-1] + timedelta(days=1), zone(spec))
+        first = start_of(days_of(ends[0], detector.window).start, zone(spec))
+        after = end_of(ends[-1], zone(spec))
         self._rows: dict[tuple[str, Span, date], Snapshot] = {}
         self._versions: dict[date, list[str]] = {}
-        for span in {Span(1), detector.window}:
+        for span in {spec.unit_span, detector.window}:
             for row in runtime.store.snapshots(
                 connection,
                 spec.monitor,
@@ -169,8 +195,8 @@ class SnapshotIndex:
                 start=first,
                 end=after,
             ):
-                start = local_day(spec, row.window_start)
-                self._rows[row.version, span, local_day(spec, row.window_end) - timedelta(days=1)] = row
+                start = unit_at(spec, row.window_start)
+                self._rows[row.version, span, unit_before(spec, row.window_end)] = row
                 if span == detector.window:
                     self._versions.setdefault(start, []).append(row.version)
 
@@ -254,9 +280,11 @@ def no_reference(
     if not detector.needs_reference or days is None:
         return None
     if window.start <= days.end:
-        return f"the window begins on {window.start}, not after the reference ends on {days.end}"
+        first, last = written(window.start, zone(spec)), written(days.end, zone(spec))
+        return f"the window begins on {first}, not after the reference ends on {last}"
     if reference is None:
-        return f"this version has no prediction in the reference, {days.start} to {days.end}"
+        first, last = written(days.start, zone(spec)), written(days.end, zone(spec))
+        return f"this version has no prediction in the reference, {first} to {last}"
     if reference.point.maturity is not Maturity.MATURE:
         return f"only {reference.point.coverage or 0.0:.0%} of the reference have a label at this age"
     return None
@@ -272,9 +300,12 @@ def adjusted(
         return series
 
     def with_expected(point: Point) -> Point:
-        first = (point.start - known.days.start).days
-        part = statistics[first : first + (point.end - point.start).days + 1]
-        return replace(point, expected=expected(series.metric, part, baseline))
+        window = point.start, point.end
+        if window not in reference.foreseen:
+            first = distance(known.days.start, point.start)
+            part = statistics[first : first + distance(*window) + 1]
+            reference.foreseen[window] = expected(series.metric, part, baseline)
+        return replace(point, expected=reference.foreseen[window])
 
     days = tuple(with_expected(day) for day in series.days) if detector.judges_days else series.days
     return replace(series, latest=with_expected(series.latest), days=days)
@@ -292,8 +323,8 @@ def detection(
         detector=detector.name,
         metric=detector.metric,
         window=detector.window,
-        window_start=midnight(series.latest.start, zone(spec)),
-        window_end=midnight(end + timedelta(days=1), zone(spec)),
+        window_start=start_of(series.latest.start, zone(spec)),
+        window_end=end_of(end, zone(spec)),
         as_of=as_of(end, horizon, zone(spec)),
         horizon=horizon,
         incident_class=detector.incident_class,
@@ -307,4 +338,10 @@ def detection(
         n=series.latest.n,
         coverage=series.latest.coverage,
         reason=finding.reason,
+        spec_hash=made_from(spec, detector),
     )
+
+
+def made_from(spec: MonitorSpec, detector: BaseDetector) -> str:
+    """What names all that a detector's verdicts are made from: its options and what its snapshots are read by."""
+    return named(spec.read_by, detector.digest)

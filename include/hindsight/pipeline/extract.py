@@ -7,15 +7,16 @@ from contextlib import contextmanager
 from datetime import date
 from typing import Any, Final
 
+from hindsight import faults
 from hindsight.domain.spec import MonitorSpec
 from hindsight.errors import SourceError
-from hindsight.pipeline.plan import calendar, refuse_unfinished
+from hindsight.pipeline.plan import calendar, refuse_unfinished, zone
 from hindsight.pipeline.runtime import Runtime
 from hindsight.sources import SOURCES, feed
 from hindsight.sources.base import Source
 from hindsight.sources.relation import open_relation
 from hindsight.sources.statement import Statement
-from hindsight.windows import Calendar, DayRange
+from hindsight.windows import Calendar, DayRange, written
 
 AT_ONCE: Final = 31
 """Days whose ids are compared together."""
@@ -41,16 +42,18 @@ def extract_predictions(spec: MonitorSpec, days: DayRange, runtime: Runtime) -> 
     Nothing is copied: the rows stay where they are and the join runs there.
     """
     refuse_unfinished(spec, days, runtime)
+    faults.reach("extract_predictions.begin")
     asked = calendar(spec, days)
     with opened(spec, runtime) as (source, statement):
         counts = dict(source.fetch(feed.volume(statement, asked)))
         for first in range(0, len(days), AT_ONCE):
             verify_ids(spec, source, statement, calendar(spec, list(days)[first : first + AT_ONCE]))
+    faults.reach("extract_predictions.read")
     return {
-        "start": str(days.start),
-        "end": str(days.end),
+        "start": written(days.start, zone(spec)),
+        "end": written(days.end, zone(spec)),
         "predictions": sum(counts.values()),
-        "empty_days": [str(day) for day in days if not counts.get(asked.position(day))][:31],
+        "empty_days": [written(day, zone(spec)) for day in days if not counts.get(asked.position(day))][:31],
     }
 
 

@@ -4,30 +4,33 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from functools import partial
 from typing import Any, Final
 
 import sqlalchemy as sa
 
+from hindsight import faults
 from hindsight.domain.records import StatisticRow, WindowState
 from hindsight.domain.spec import MonitorSpec
-from hindsight.domain.values import ALL, NO_LABELS, OTHER, Horizon, Span
+from hindsight.domain.values import ALL, NO_LABELS, OTHER, Grain, Horizon, Span
 from hindsight.errors import SourceError
 from hindsight.pipeline.extract import opened, verify_ids, verify_labels
 from hindsight.pipeline.inputs import NO_CUTS, Payloads, profiled, taken
+from hindsight.pipeline.kept import Kept, admitted
 from hindsight.pipeline.plan import (
     calendar,
     computed,
+    due_in,
     outdated,
     reference_days,
     refuse_unfinished,
     touched,
     zone,
 )
-from hindsight.pipeline.present import present_pairs, states_of
+from hindsight.pipeline.present import present_pairs, states_of, unit_at, unit_before
 from hindsight.pipeline.quality import refuse
 from hindsight.pipeline.runtime import Runtime
 from hindsight.pipeline.segments import (
@@ -40,6 +43,7 @@ from hindsight.pipeline.segments import (
     lists_on,
     too_many,
 )
+from hindsight.pipeline.truth import Truth, feed_alive, revived, truths
 from hindsight.sources import clusters, feed
 from hindsight.sources.base import Source
 from hindsight.sources.statement import Statement
@@ -49,9 +53,9 @@ from hindsight.statistics.binary import CLUSTERS
 from hindsight.statistics.inputs import Cuts
 from hindsight.statistics.lines import Group, Key, Lines, payloads, read
 from hindsight.statistics.quality import OTHER_SEGMENT
-from hindsight.statistics.reasons import CONTRADICTING
+from hindsight.statistics.reasons import CONTRADICTING, DEFAULTED
 from hindsight.store import Store
-from hindsight.windows import Calendar, DayRange, Pair, days_of, due, midnight
+from hindsight.windows import Calendar, DayRange, Pair, days_of, distance, end_of, shift, start_of
 
 MANY: Final = 4_000_000
 """Predictions that one statement reads at most, but for a day that has more."""
@@ -72,38 +76,59 @@ def join_ground_truth(spec: MonitorSpec, days: DayRange, runtime: Runtime) -> di
     the older statistics stay, and their state says `source_rewritten`.
     """
     refuse_unfinished(spec, days, runtime)
+    faults.reach("join_ground_truth.begin")
     # The rows are read under the monitor's lock, too: who reads later also writes later.
     with runtime.store.transaction(spec.monitor) as connection, opened(spec, runtime) as (source, statement):
+        faults.reach("join_ground_truth.locked")
         present = present_pairs(connection, runtime.store, spec)
+        kept = admitted(connection, runtime.store, spec, days)
         wanted = computed(spec, days, [pair for pair, made_by in present.items() if made_by == spec.made_by])
         wanted |= landed_late(spec, days, present, source, statement)
-        pairs = sorted(wanted | outdated(spec, wanted, present))
-        asked = {pair.day for pair in pairs}
-        lists = listed(spec, asked, source, statement, connection, runtime.store)
-        # What a day's features are binned by is taken once, when the reference is over.
-        at_zero = {pair.day for pair in pairs if pair.horizon == NO_LABELS}
-        cuts = taken(spec, at_zero, source, statement, connection, runtime.store)
-        made = compute(spec, pairs, source, statement, lists, cuts)
-        refuse(spec, (each.state for each in made.values()))
-        old = {
-            Pair(state.horizon, day): state
-            for day, state in states_of(connection, runtime.store, spec, pairs)
-        }
-        settled = {pair: settle(old.get(pair), made[pair]) for pair in pairs}
-        kept = [pair for pair in pairs if settled[pair].source_rewritten]
-        if kept:
-            runtime.store.replace_states(connection, spec.monitor, [settled[pair] for pair in kept])
-        fresh = [pair for pair in pairs if not settled[pair].source_rewritten]
-        runtime.store.replace_windows(
-            connection,
-            spec.monitor,
-            [settled[pair] for pair in fresh],
-            [row for pair in fresh for row in made[pair].rows],
-        )
-        changed = [pair for pair in fresh if pair not in old or differs(old[pair], settled[pair])]
-        put_behind(connection, runtime.store, spec, days, changed, set(old))
+        wanted |= revived(spec, days, source, statement, connection, runtime.store)
+        wanted |= outdated(spec, wanted, present)
+        pairs = sorted(pair for pair in wanted if kept.holds(pair.day))
+        done, changed, known = join_pairs(spec, pairs, source, statement, connection, runtime.store)
+        put_behind(connection, runtime.store, spec, days, changed, known, kept)
+        faults.reach("join_ground_truth.put_behind")
+    faults.reach("join_ground_truth.committed")
+    return done
+
+
+def join_pairs(
+    spec: MonitorSpec,
+    pairs: Sequence[Pair],
+    source: Source,
+    statement: Statement,
+    connection: sa.Connection,
+    store: Store,
+) -> tuple[dict[str, Any], list[Pair], set[Pair]]:
+    """Replace these pairs: what was counted, the pairs that changed, and those that were there before."""
+    asked = {pair.day for pair in pairs}
+    lists = listed(spec, asked, source, statement, connection, store)
+    faults.reach("join_ground_truth.lists_kept")
+    # What a day's features are binned by is taken once, when the reference is over.
+    at_zero = {pair.day for pair in pairs if pair.horizon == NO_LABELS}
+    cuts = taken(spec, at_zero, source, statement, connection, store)
+    faults.reach("join_ground_truth.cuts_kept")
+    made = compute(spec, pairs, source, statement, lists, cuts)
+    refuse(spec, (each.state for each in made.values()))
+    faults.reach("join_ground_truth.computed")
+    old = {Pair(state.horizon, day): state for day, state in states_of(connection, store, spec, pairs)}
+    settled = {pair: settle(spec, old.get(pair), made[pair]) for pair in pairs}
+    kept = [pair for pair in pairs if settled[pair].source_rewritten]
+    if kept:
+        store.replace_states(connection, spec.monitor, [settled[pair] for pair in kept])
+    fresh = [pair for pair in pairs if not settled[pair].source_rewritten]
+    store.replace_windows(
+        connection,
+        spec.monitor,
+        [settled[pair] for pair in fresh],
+        [row for pair in fresh for row in made[pair].rows],
+    )
+    faults.reach("join_ground_truth.replaced")
+    changed = [pair for pair in fresh if pair not in old or differs(old[pair], settled[pair])]
     states = settled.values()
-    return {
+    done = {
         "pairs": len(pairs),
         "statistics": sum(len(made[pair].rows) for pair in fresh),
         "predictions": sum(made[pair].state.predictions for pair in pairs if pair.horizon == NO_LABELS),
@@ -111,6 +136,7 @@ def join_ground_truth(spec: MonitorSpec, days: DayRange, runtime: Runtime) -> di
         "source_rewritten": len(kept),
         "set_aside": {key: count for key, count in sorted(totals(states).items()) if count},
     }
+    return done, changed, set(old)
 
 
 def totals(states: Any) -> dict[str, int]:
@@ -130,12 +156,12 @@ def landed_late(
     A run looks back as far as for the predictions of labels: twice the last horizon.
     """
     back, _ = lookback(spec)
-    first = days.start - timedelta(days=back)
+    first = shift(days.start, -back)
     there = {pair.day for pair in present if first <= pair.day <= days.end}
     if not there:
         return set()
     asked = calendar(spec, there)
-    start, end = midnight(days.start, zone(spec)), midnight(days.end + timedelta(days=1), zone(spec))
+    start, end = start_of(days.start, zone(spec)), end_of(days.end, zone(spec))
     query = feed.touched(statement, asked, start, end)
     found = [] if query is None else source.fetch(query)
     return {
@@ -174,12 +200,14 @@ def compute(
             days, feed_days = feed_of(spec, stretch)
             for position, reason, count in source.fetch(feed.label_quality(statement, days, *feed_days)):
                 of_labels[days.day(position)][reason] = int(count)
-        found = payloads(lines, layout, len(asked.horizons), spec.ground_truth.on_conflict)
+        alive = feed_alive(spec, source, statement, asked)
+        found = payloads(lines, layout, len(asked.horizons), spec.ground_truth.on_conflict, alive)
         if spec.predictions.columns.cluster is not None:
-            add_clusters(spec, source, capped, asked, lines, found)
+            add_clusters(spec, source, capped, asked, lines, found, alive)
+        truth = truths(spec, source, statement, asked, lines, layout, alive)
         keeping = partial(kept_apart, spec, statement, apart)
         came_in = profiled(spec, zero, source, keeping, cuts)
-        made |= computed_of(spec, part, asked, lines, layout, found, of_labels, apart, came_in)
+        made |= computed_of(spec, part, asked, lines, layout, found, of_labels, apart, came_in, truth)
     return made
 
 
@@ -214,17 +242,20 @@ def add_clusters(
     asked: Calendar,
     lines: Lines,
     found: Sequence[Sequence[dict[str, Any]]],
+    alive: Collection[int] | None,
 ) -> None:
     """Put the sums over clusters into the payloads; SourceError names a cluster that lies on two days."""
     reach = spec.spans[-1].count
-    days = {asked.day(position) - timedelta(days=i) for position in asked.asked for i in range(reach)}
+    days = {shift(asked.day(position), -i) for position in asked.asked for i in range(reach)}
     split = source.fetch(clusters.shared(statement, calendar(spec, days), reach))
     if split:
+        one = "an hour" if spec.grain is Grain.HOUR else "a day"
         raise SourceError(
-            f"The cluster {split[0][0]!r} has predictions on more than one day of a window, so days "
-            "do not add up: choose a `cluster` that lies within a day, such as a session, or remove it."
+            f"The cluster {split[0][0]!r} has predictions on more than one {spec.grain} of a window, so "
+            f"{spec.grain}s do not add up: choose a `cluster` that lies within {one}, such as a session, "
+            "or remove it."
         )
-    rows = source.fetch(clusters.moments(statement, asked))
+    rows = source.fetch(clusters.moments(statement, asked, alive))
     sums = clusters.read(rows, spec.segments, len(asked.horizons))
     for number, group in enumerate(lines.groups):
         of_group = sums.get((group.position, group.version, group.segment), [])
@@ -243,6 +274,7 @@ def computed_of(
     of_labels: Mapping[date, Mapping[str, int]],
     apart: ByDay,
     came_in: Payloads,
+    truth: Truth,
 ) -> dict[Pair, Computed]:
     """The pairs' states and rows from the lines and `found`, their payloads by horizon and group."""
     groups_of: dict[int, list[int]] = defaultdict(list)
@@ -276,7 +308,11 @@ def computed_of(
             )
         if pair.horizon == NO_LABELS:
             mine = with_inputs(mine, position, inputs_of.get(pair.day, {}))
-        made[pair] = pair_of(spec, pair, asked, layout, mine, quality)
+        if pair.horizon == spec.last_horizon and truth.silence is not None:
+            quality |= truth.silence.get(position, {})
+        computed = pair_of(spec, pair, asked, layout, mine, quality)
+        delays, ledger = truth.delays(position, pair.horizon.count, bucket), truth.ledger(position, bucket)
+        made[pair] = replace(computed, state=replace(computed.state, delays=delays, ledger=ledger))
     return made
 
 
@@ -301,7 +337,7 @@ def stretches(days: Sequence[date]) -> list[DayRange]:
     """Ascending days as runs of consecutive ones."""
     runs: list[DayRange] = []
     for day in days:
-        if runs and day - runs[-1].end == timedelta(days=1):
+        if runs and distance(runs[-1].end, day) == 1:
             runs[-1] = DayRange(runs[-1].start, day)
         else:
             runs.append(DayRange(day, day))
@@ -309,15 +345,15 @@ def stretches(days: Sequence[date]) -> list[DayRange]:
 
 
 def lookback(spec: MonitorSpec) -> tuple[int, int]:
-    """How many days back the prediction of a label is looked for, and the last horizon's days."""
+    """How many units back the prediction of a label is looked for, and the last horizon's units."""
     last = spec.last_horizon.count
-    return 2 * max(last, 7), last
+    return 2 * max(last, 24 if spec.grain is Grain.HOUR else 7), last
 
 
 def feed_of(spec: MonitorSpec, days: DayRange) -> tuple[Calendar, tuple[int, int]]:
     """The days on which the predictions of labels learnt in these are looked for."""
     back, last = lookback(spec)
-    return calendar(spec, DayRange(days.start - timedelta(days=back), days.end)), (back, last)
+    return calendar(spec, DayRange(shift(days.start, -back), days.end)), (back, last)
 
 
 def pair_of(
@@ -362,23 +398,47 @@ def pair_of(
     return Computed(state, rows)
 
 
-def settle(old: WindowState | None, new: Computed) -> WindowState:
-    """The state to write, given what was there: grown is `late_landed`, shrunk is `source_rewritten`.
+def settle(spec: MonitorSpec, old: WindowState | None, new: Computed) -> WindowState:
+    """The state to write, given what was there: grown is `late_landed`; what holds less than it did, or as
+    much of other values, is `source_rewritten`.
 
     An edited monitor starts afresh: what another specification made says nothing of the source.
     """
     state = new.state
     if old is None or old.spec_hash != state.spec_hash:
         return state
-    if state.predictions < old.predictions or truth_in(state) < truth_in(old):
+    shrunk = state.predictions < old.predictions or truth_in(state) < truth_in(old)
+    if shrunk or overwritten(spec, old, state):
         return replace(old, source_rewritten=True)
-    changed = state.digest != old.digest
+    changed = (state.digest, state.delays, state.ledger) != (old.digest, old.delays, old.ledger)
     return replace(state, late_landed=old.late_landed or changed)
+
+
+def overwritten(spec: MonitorSpec, old: WindowState, new: WindowState) -> bool:
+    """Whether labels were changed in place: there are other values, but not a row more than before.
+
+    A row that landed since would be counted: as a label, a contradiction or a duplicate.  Only a new weight
+    of an old value is not.
+    """
+    weighted = spec.ground_truth.columns.weight is not None
+    if old.horizon == NO_LABELS or weighted or old.digest == new.digest:
+        return False
+    return rows_in(old) == rows_in(new)
+
+
+def rows_in(state: WindowState) -> tuple[Any, ...]:
+    """All that was counted of a window's rows."""
+    return state.predictions, state.labelled, state.quality, state.delays, state.ledger
 
 
 def differs(old: WindowState, new: WindowState) -> bool:
     """Whether what is read from a pair's statistics, or from what was counted besides, may have changed."""
-    return (old.digest, old.spec_hash, old.quality) != (new.digest, new.spec_hash, new.quality)
+    return told(old) != told(new)
+
+
+def told(state: WindowState) -> tuple[Any, ...]:
+    """What a state says besides its times and flags."""
+    return state.digest, state.spec_hash, state.quality, state.delays, state.ledger
 
 
 def put_behind(
@@ -388,19 +448,20 @@ def put_behind(
     days: DayRange,
     changed: Sequence[Pair],
     known: Collection[Pair],
+    kept: Kept,
 ) -> None:
     """Remove what rests on pairs that changed besides those due, so that the next tasks make it anew.
 
     A pair that is due has its windows read and judged anyway.  Another one changes because the monitor was
     edited; and when the reference itself changes, every window compared with it is judged again.
     """
-    besides = set(changed) - set(due(days, spec.horizons))
+    besides = set(changed) - due_in(spec, days)
     present = present_pairs(connection, store, spec)
     for span in spec.spans:
-        edited = windows_with(spec, besides & set(known), present, span)
+        edited = windows_with(spec, besides & set(known), present, span, kept.reads)
         if edited:
             store.replace_snapshots(connection, spec.monitor, [(span, *window) for window in edited], [])
-        judged = windows_with(spec, besides, present, span)
+        judged = windows_with(spec, besides, present, span, kept.judges)
         partitions = [(d.name, *window) for d in spec.detectors if d.window == span for window in judged]
         if partitions:
             store.replace_detections(connection, spec.monitor, partitions, [])
@@ -409,17 +470,25 @@ def put_behind(
     compared = [detector.name for detector in spec.detectors if detector.needs_reference]
     if ages and compared:
         found = store.detections(connection, spec.monitor, detector=compared, horizon=ages)
-        rests = {(each.detector, each.window_start, each.horizon) for each in found}
+        rests = {
+            (each.detector, each.window_start, each.horizon)
+            for each in found
+            if kept.judges(DayRange(unit_at(spec, each.window_start), unit_before(spec, each.window_end)))
+        }
         store.replace_detections(connection, spec.monitor, rests, [])
 
 
 def windows_with(
-    spec: MonitorSpec, pairs: Collection[Pair], present: Mapping[Pair, str], span: Span
+    spec: MonitorSpec,
+    pairs: Collection[Pair],
+    present: Mapping[Pair, str],
+    span: Span,
+    allowed: Callable[[DayRange], bool],
 ) -> list[tuple[datetime, Horizon]]:
     """The stored windows of this length that hold one of these pairs: their start and age."""
     return [
-        (midnight(days_of(end, span).start, zone(spec)), horizon)
-        for horizon, ends in touched(pairs, present, span).items()
+        (start_of(days_of(end, span).start, zone(spec)), horizon)
+        for horizon, ends in touched(spec, pairs, present, span, allowed).items()
         for end in ends
         # What holds a day of another specification cannot be made anew, so it stays.
         if all(present.get(Pair(horizon, day), spec.made_by) == spec.made_by for day in days_of(end, span))
@@ -428,4 +497,5 @@ def windows_with(
 
 def truth_in(state: WindowState) -> int:
     """How much was learnt of a window; it never falls as labels land, not even as they contradict others."""
-    return state.labelled + state.quality.get(CONTRADICTING, 0)
+    said = state.labelled - state.quality.get(DEFAULTED, 0)  # silence was not learnt
+    return said + state.quality.get(CONTRADICTING, 0)

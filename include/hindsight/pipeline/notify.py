@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from hindsight import faults
 from hindsight.domain.records import Delivery, Notification
 from hindsight.domain.spec import MonitorSpec
 from hindsight.domain.values import Notify
@@ -23,7 +24,7 @@ from hindsight.notifiers import FALLBACK, channel_key
 from hindsight.pipeline.plan import zone
 from hindsight.pipeline.runtime import Runtime
 from hindsight.policy import Act, Decision, decide, lowest_audible, route, told
-from hindsight.windows import DayRange
+from hindsight.windows import DayRange, local_days
 
 MOST_ATTEMPTS: Final = 8
 FIRST_PAUSE: Final = timedelta(minutes=1)
@@ -38,8 +39,11 @@ def notify(
 
     Raises HindsightError after every notifier was tried if a message could not be delivered.
     """
+    faults.reach("notify.begin")
     with runtime.store.transaction(spec.monitor) as connection:
+        faults.reach("notify.locked")
         reasons = enqueue(spec, days, runtime, mode, links, connection)
+    faults.reach("notify.committed")
     return {"mode": str(mode), "decisions": reasons, **deliver(spec, runtime)}
 
 
@@ -59,13 +63,14 @@ def enqueue(
     history = replay(detections, stored, zone(spec), at=at)
     decisions = decide(
         mode,
-        days,
+        local_days((days.start, days.end), zone(spec)),
         history,
         revisions=revisions(detections, history.incidents, zone(spec), at=at),
         corrections=corrections(stored, history.incidents),
         audible=lowest_audible(spec.notify),
     )
     incidents = history.incidents
+    faults.reach("notify.decided")
     for decision in decisions:
         routes = route(decision, spec.notify, FALLBACK)
         incidents = told(incidents, decision, routes)
@@ -89,7 +94,9 @@ def enqueue(
             for each in routes
         ]
         store.enqueue(connection, rows)
+        faults.reach("notify.enqueued")
     store.replace_incidents(connection, spec.monitor, incidents)
+    faults.reach("notify.incidents_replaced")
     return [decision.reason for decision in decisions if decision.act is not Act.NOTHING]
 
 
@@ -128,15 +135,21 @@ def deliver(spec: MonitorSpec, runtime: Runtime) -> dict[str, Any]:
     while True:
         with runtime.store.transaction() as connection:
             claimed = runtime.store.claim(connection, spec.monitor, limit=1)
+            faults.reach("notify.claiming")
+        faults.reach("notify.claimed")
         if not claimed:
             break
         number, row = claimed[0]
+        faults.reach("notify.sending")
         outcome, error = attempt(row, notifiers, runtime)
+        faults.reach("notify.sent")
         counts[{Delivery.SENT: "sent", Delivery.LOGGED: "logged"}.get(outcome["state"], "failed")] += 1
         if outcome["state"] in (Delivery.PENDING, Delivery.DEAD):
             failures.append(f"{row.notifier.partition(':')[0]}: {error}")
         with runtime.store.transaction() as connection:
             runtime.store.record(connection, number, error=error, **outcome)
+            faults.reach("notify.recording")
+        faults.reach("notify.recorded")
     with runtime.store.transaction() as connection:
         rows = runtime.store.notifications(connection, spec.monitor)
     waiting = [row for row in rows if row.state in (Delivery.PENDING, Delivery.SENDING)]

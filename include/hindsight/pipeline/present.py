@@ -1,39 +1,45 @@
-"""What the store already holds of a monitor, by local day."""
+"""What the store already holds of a monitor, by local day or hour."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 
 import sqlalchemy as sa
 
 from hindsight.domain.records import WindowState
 from hindsight.domain.spec import MonitorSpec
+from hindsight.domain.values import Grain
 from hindsight.errors import HindsightError
 from hindsight.pipeline.plan import zone
 from hindsight.store import Store
-from hindsight.windows import Pair, midnight
+from hindsight.windows import MOMENT, Pair, end_of, hour_at, start_of
 
 EVER = (datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC))
 
 
-def local_day(spec: MonitorSpec, start: datetime) -> date:
-    """The local day that begins at this instant."""
-    return start.astimezone(zone(spec)).date()
+def unit_at(spec: MonitorSpec, moment: datetime) -> date:
+    """The local day, or the hour, that holds this instant: the one that begins then."""
+    return hour_at(moment) if spec.grain is Grain.HOUR else moment.astimezone(zone(spec)).date()
+
+
+def unit_before(spec: MonitorSpec, end: datetime) -> date:
+    """The local day, or the hour, that ends at this instant."""
+    return unit_at(spec, end.astimezone(UTC) - MOMENT)
 
 
 def present_pairs(connection: sa.Connection, store: Store, spec: MonitorSpec) -> dict[Pair, str]:
     """Every pair in the store, with the hash of the specification that made it."""
     states = store.window_states(connection, spec.monitor, *EVER)
     for state in states:
-        day = local_day(spec, state.window_start)
-        if midnight(day, zone(spec)) != state.window_start:
+        day = unit_at(spec, state.window_start)
+        if start_of(day, zone(spec)) != state.window_start:
             raise HindsightError(
                 f"The store holds windows of {spec.monitor!r} that begin at "
                 f"{state.window_start.isoformat()}, which is no midnight of {spec.timezone}: days of another "
                 "zone do not add to these.  Give the monitor a new name, or put its `timezone` back."
             )
-    return {Pair(state.horizon, local_day(spec, state.window_start)): state.spec_hash for state in states}
+    return {Pair(state.horizon, unit_at(spec, state.window_start)): state.spec_hash for state in states}
 
 
 def own_pairs(connection: sa.Connection, store: Store, spec: MonitorSpec) -> dict[Pair, str]:
@@ -45,8 +51,8 @@ def own_pairs(connection: sa.Connection, store: Store, spec: MonitorSpec) -> dic
 def states_of(
     connection: sa.Connection, store: Store, spec: MonitorSpec, pairs: Iterable[Pair]
 ) -> list[tuple[date, WindowState]]:
-    """The stored states of these pairs' days, each with its local day."""
+    """The stored states of these pairs' days, each with its day."""
     days = [pair.day for pair in pairs]
-    first, after = midnight(min(days), zone(spec)), midnight(max(days) + timedelta(days=1), zone(spec))
+    first, after = start_of(min(days), zone(spec)), end_of(max(days), zone(spec))
     states = store.window_states(connection, spec.monitor, first, after)
-    return [(local_day(spec, state.window_start), state) for state in states]
+    return [(unit_at(spec, state.window_start), state) for state in states]

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from itertools import chain
 from typing import Any, Final, Self
 
 import numpy as np
 import sqlalchemy as sa
 
+from hindsight import faults
 from hindsight.domain.records import Snapshot, StatisticRow
 from hindsight.domain.spec import MonitorSpec
 from hindsight.domain.values import ALL, NO_LABELS, UNVERSIONED, Horizon, Maturity, Span, Status
@@ -18,49 +20,99 @@ from hindsight.metrics import ALWAYS, Metric, find
 from hindsight.metrics.base import Argument, Part
 from hindsight.metrics.estimate import measured
 from hindsight.pipeline.inputs import cuts_of
-from hindsight.pipeline.plan import touched, zone
-from hindsight.pipeline.present import local_day, own_pairs
+from hindsight.pipeline.kept import kept_of
+from hindsight.pipeline.plan import due_in, touched, zone
+from hindsight.pipeline.present import own_pairs, unit_at
 from hindsight.pipeline.quality import quality_of
 from hindsight.pipeline.runtime import Runtime
+from hindsight.pipeline.truth import not_due
 from hindsight.statistics import QualityStatistics, Statistics, layout_of
 from hindsight.statistics.base import Array
-from hindsight.statistics.inputs import InputLayout, InputStatistics
-from hindsight.windows import DayRange, Pair, as_of, days_of, due, midnight
+from hindsight.statistics.inputs import Cuts, InputLayout, InputStatistics
+from hindsight.windows import DayRange, Pair, as_of, days_of, distance, end_of, exists, start_of, written
 
 AT_ONCE: Final = 62
 """Windows of a length that are read together: memory does not grow with history."""
 
+DENSE: Final = 4096
+"""Days of version and segment whose statistics are computed with in one piece."""
+
 
 def compute_snapshots(spec: MonitorSpec, days: DayRange, runtime: Runtime) -> dict[str, Any]:
     """Replace the snapshots of every window that holds a pair due in these days, and make those that lack."""
-    count = 0
+    faults.reach("compute_snapshots.begin")
     with runtime.store.transaction(spec.monitor) as connection:
+        faults.reach("compute_snapshots.locked")
         present = own_pairs(connection, runtime.store, spec)
-        pairs = set(due(days, spec.horizons)) | (set(present) - snapped(connection, spec, runtime))
-        ends = {span: touched(pairs, present, span) for span in spec.spans}
-        longest = spec.spans[-1].count
-        for horizon in spec.horizons:
-            last_days = sorted({end for found in ends.values() for end in found.get(horizon, ())})
-            for needed, part in stretches(last_days, longest):
-                known = history(spec, needed, horizon, connection, runtime)
-                oddities = oddities_of(spec, needed, horizon, connection, runtime)
-                for span in spec.spans:
-                    mine = [end for end in ends[span].get(horizon, ()) if part[0] <= end <= part[-1]]
-                    frames = [frame(spec, span, horizon, end, needed, present) for end in mine]
-                    rows: list[Snapshot] = []
-                    for same in by_length(frames):
-                        rows += windows_of(spec, span, horizon, same, known)
-                        rows += rows_of_log(spec, span, horizon, same, oddities)
-                    partitions = [(span, each.start, horizon) for each in frames]
-                    runtime.store.replace_snapshots(connection, spec.monitor, partitions, rows)
-                    count += len(rows)
+        kept = kept_of(connection, runtime.store, spec)
+        lacking = set(present) - snapped(connection, spec, runtime)
+        pairs = due_in(spec, days) | {p for p in lacking if kept.reads(DayRange(p.day, p.day))}
+        ends = {span: touched(spec, pairs, present, span, kept.reads) for span in spec.spans}
+        count = make_snapshots(spec, ends, present, connection, runtime)
+        faults.reach("compute_snapshots.written")
+    faults.reach("compute_snapshots.committed")
     return {"snapshots": count, "pairs": len(pairs)}
+
+
+def make_snapshots(
+    spec: MonitorSpec,
+    ends: Mapping[Span, Mapping[Horizon, Sequence[date]]],
+    present: Mapping[Pair, str],
+    connection: sa.Connection,
+    runtime: Runtime,
+) -> int:
+    """Replace the snapshots of the windows that end on these days; returns how many they have now."""
+    count = 0
+    longest = spec.spans[-1].count
+    for horizon in spec.horizons:
+        last_days = sorted({end for found in ends.values() for end in found.get(horizon, ())})
+        for needed, part in stretches(last_days, longest):
+            known = history(spec, needed, horizon, connection, runtime)
+            oddities = oddities_of(spec, needed, horizon, connection, runtime)
+            for span in spec.spans:
+                mine = [end for end in ends[span].get(horizon, ()) if part[0] <= end <= part[-1]]
+                frames = [frame(spec, span, horizon, end, needed, present) for end in mine]
+                # Made while they are written, so that we and the server work at the same time.
+                rows = chain.from_iterable(
+                    chain(
+                        windows_of(spec, span, horizon, same, known),
+                        rows_of_log(spec, span, horizon, same, oddities),
+                    )
+                    for same in by_length(frames)
+                )
+                faults.reach("compute_snapshots.computed")
+                partitions = [(span, each.start, horizon) for each in frames]
+                count += runtime.store.replace_snapshots(connection, spec.monitor, partitions, rows)
+                faults.reach("compute_snapshots.replaced")
+    return count
 
 
 def snapped(connection: sa.Connection, spec: MonitorSpec, runtime: Runtime) -> set[Pair]:
     """The pairs whose day has been read: one metric of those kept at each horizon tells."""
-    found = runtime.store.snapshots(connection, spec.monitor, metric=ALWAYS, window=Span(1), segment=ALL)
-    return {Pair(row.horizon, local_day(spec, row.window_start)) for row in found}
+    found = runtime.store.snapshots(
+        connection, spec.monitor, metric=ALWAYS, window=spec.unit_span, segment=ALL
+    )
+    return {Pair(row.horizon, unit_at(spec, row.window_start)) for row in found}
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The statistics of some groups in one piece, one group's days after the other's."""
+
+    keys: Sequence[tuple[str, str]]
+    statistics: Statistics
+    terms: dict[str, Array] = field(default_factory=dict)
+
+    def terms_of(self, metric: Metric) -> Array:
+        """What a metric is made of; windows of every length are added up from it."""
+        if metric.name not in self.terms:
+            self.terms[metric.name] = metric.terms(self.statistics)
+        return self.terms[metric.name]
+
+    def each(self) -> Iterator[tuple[tuple[str, str], Statistics]]:
+        """The groups one by one; they share their memory with the whole."""
+        days = len(self.statistics) // len(self.keys)
+        return ((key, self.statistics[i * days : (i + 1) * days]) for i, key in enumerate(self.keys))
 
 
 @dataclass(frozen=True)
@@ -68,6 +120,7 @@ class History:
     """A monitor's statistics at one horizon over consecutive days, by version and segment."""
 
     days: DayRange
+    batches: Sequence[Batch]
     groups: Mapping[tuple[str, str], Statistics]
     lived: Mapping[tuple[str, str], np.ndarray[Any, np.dtype[np.bool_]]]
     """Whether the group has rows on each day."""
@@ -84,7 +137,7 @@ def history(
     segments: Sequence[str] | None = None,
 ) -> History:
     """The stored statistics of these days at one horizon."""
-    start, end = midnight(days.start, zone(spec)), midnight(days.end + timedelta(days=1), zone(spec))
+    start, end = start_of(days.start, zone(spec)), end_of(days.end, zone(spec))
     rows: dict[tuple[str, str], dict[date, StatisticRow]] = {}
     found = runtime.store.statistics(
         connection, spec.monitor, start, end, horizons=[horizon], segments=segments
@@ -96,20 +149,38 @@ def history(
     }
     for row in found:
         if row.window_start in own:
-            day = local_day(spec, row.window_start)
+            day = unit_at(spec, row.window_start)
             rows.setdefault((row.version, row.segment), {})[day] = row
+    cuts = cuts_of(spec, connection, runtime.store) if metrics_at(spec, horizon, Part.INPUTS) else {}
+    return assembled(spec, days, horizon, rows, cuts)
+
+
+def assembled(
+    spec: MonitorSpec,
+    days: DayRange,
+    horizon: Horizon,
+    rows: Mapping[tuple[str, str], Mapping[date, StatisticRow]],
+    cuts: Cuts,
+) -> History:
+    """The history of these rows, given by version and segment and then by day; `cuts` bin the features."""
     layout = layout_of(spec)
     of_inputs: InputLayout | None = None
     if metrics_at(spec, horizon, Part.INPUTS):
-        of_inputs = InputLayout(spec, cuts_of(spec, connection, runtime.store))
-    groups, lived, inputs = {}, {}, {}
-    for key, by_day in sorted(rows.items()):
-        payloads = [json.loads(by_day[day].payload) if day in by_day else None for day in days]
-        groups[key] = layout.parse(payloads)
-        lived[key] = np.array([day in by_day for day in days])
-        if of_inputs is not None:
-            inputs[key] = of_inputs.parse(payloads, features=key[1] == ALL)
-    return History(days, groups, lived, inputs)
+        of_inputs = InputLayout(spec, cuts)
+    batches, lived, inputs = [], {}, {}
+    every, size = sorted(rows), max(1, DENSE // len(days))
+    for keys in (every[first : first + size] for first in range(0, len(every), size)):
+        told: list[Mapping[str, Any] | None] = []
+        for key in keys:
+            by_day = rows[key]
+            payloads = [json.loads(by_day[day].payload) if day in by_day else None for day in days]
+            lived[key] = np.array([day in by_day for day in days])
+            if of_inputs is not None:
+                inputs[key] = of_inputs.parse(payloads, features=key[1] == ALL)
+            told += payloads
+        batches.append(Batch(keys, layout.parse(told)))
+    groups = {key: statistics for batch in batches for key, statistics in batch.each()}
+    return History(days, batches, groups, lived, inputs)
 
 
 def by_length(frames: Sequence[Frame]) -> list[list[Frame]]:
@@ -121,7 +192,7 @@ def stretches(ends: Sequence[date], longest: int) -> Iterator[tuple[DayRange, li
     """Ascending last days in parts of a bounded number; each with the days it needs."""
     part: list[date] = []
     for end in ends:
-        if part and ((end - part[-1]).days > longest or len(part) == AT_ONCE):
+        if part and (distance(part[-1], end) > longest or len(part) == AT_ONCE):
             yield DayRange(days_of(part[0], Span(longest)).start, part[-1]), part
             part = []
         part.append(end)
@@ -153,12 +224,12 @@ def frame(
     """The frame of the window of this length that ends on this day."""
     days = days_of(end, span)
     return Frame(
-        start=midnight(days.start, zone(spec)),
-        end=midnight(end + timedelta(days=1), zone(spec)),
+        start=start_of(days.start, zone(spec)),
+        end=end_of(end, zone(spec)),
         as_of=as_of(end, horizon, zone(spec)),
-        at=(days.start - known.start).days,
+        at=distance(known.start, days.start),
         length=len(days),
-        missing=tuple(day for day in days if Pair(horizon, day) not in present),
+        missing=tuple(day for day in days if Pair(horizon, day) not in present and exists(day, zone(spec))),
     )
 
 
@@ -175,8 +246,15 @@ class Column:
     """Why there is no value, by window; empty if all have one."""
 
     @classmethod
-    def of(cls, metric: Metric, statistics: Statistics, length: int) -> Self:
-        found = measured(metric, statistics, length)
+    def of(
+        cls,
+        metric: Metric,
+        statistics: Statistics,
+        length: int,
+        groups: int = 1,
+        terms: Array | None = None,
+    ) -> Self:
+        found = measured(metric, statistics, length, groups, terms)
         nothing: list[float | None] = [None] * len(found.value)
         bound = nothing if found.bound is None else finite(found.bound)
         value = finite(found.value)
@@ -188,21 +266,45 @@ def windows_of(
     spec: MonitorSpec, span: Span, horizon: Horizon, frames: Sequence[Frame], known: History
 ) -> Iterator[Snapshot]:
     """Snapshots of all groups and metrics; a window without a row has them once, for nobody's version."""
+    if not frames:
+        return
+    length, days = frames[0].length, len(known.days)
     alive: set[int] = set()
-    for key, statistics in known.groups.items():
-        lived = known.lived[key]
-        chosen = [i for i, each in enumerate(frames) if lived[each.at : each.at + each.length].any()]
-        alive.update(chosen)
-        mine = [(frames[i], frames[i].at) for i in chosen]
-        yield from rows_of(spec, span, horizon, key, mine, statistics)
-        if key in known.inputs:
-            yield from rows_of_inputs(spec, span, horizon, key, mine, known.inputs[key])
+    for batch in known.batches:
+        read = Columns.of(spec, horizon, batch, length)
+        for number, key in enumerate(batch.keys):
+            lived = known.lived[key]
+            chosen = [i for i, each in enumerate(frames) if lived[each.at : each.at + length].any()]
+            alive.update(chosen)
+            first = number * (days - length + 1)
+            yield from rows_of(
+                spec, span, horizon, key, [(frames[i], first + frames[i].at) for i in chosen], read
+            )
+            if key in known.inputs:
+                mine = [(frames[i], frames[i].at) for i in chosen]
+                yield from rows_of_inputs(spec, span, horizon, key, mine, known.inputs[key])
     dead = [(each, 0) for i, each in enumerate(frames) if i not in alive]
-    days = max((each.length for each, _ in dead), default=1)
     nobody = UNVERSIONED, ALL
-    yield from rows_of(spec, span, horizon, nobody, dead, layout_of(spec).zeros(days))
+    nothing = Columns.of(spec, horizon, Batch([nobody], layout_of(spec).zeros(length)), length)
+    yield from rows_of(spec, span, horizon, nobody, dead, nothing)
     if metrics_at(spec, horizon, Part.INPUTS):
-        yield from rows_of_inputs(spec, span, horizon, nobody, dead, InputLayout(spec, {}).zeros(days))
+        yield from rows_of_inputs(spec, span, horizon, nobody, dead, InputLayout(spec, {}).zeros(length))
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """What is read of outcomes at a horizon, over the windows of several groups."""
+
+    coverage: Column
+    metrics: list[Column]
+
+    @classmethod
+    def of(cls, spec: MonitorSpec, horizon: Horizon, batch: Batch, length: int) -> Self:
+        coverage, *metrics = [
+            Column.of(metric, batch.statistics, length, len(batch.keys), batch.terms_of(metric))
+            for metric in (find("coverage"), *metrics_at(spec, horizon))
+        ]
+        return cls(coverage, metrics)
 
 
 def rows_of(
@@ -211,17 +313,12 @@ def rows_of(
     horizon: Horizon,
     key: tuple[str, str],
     frames: Sequence[tuple[Frame, int]],
-    statistics: Statistics,
+    read: Columns,
 ) -> Iterator[Snapshot]:
-    """One group's snapshots: of each metric that is kept at this horizon, in each window."""
-    if not frames:
-        return
-    length = frames[0][0].length
-    coverage = Column.of(find("coverage"), statistics, length)
-    columns = [Column.of(metric, statistics, length) for metric in metrics_at(spec, horizon)]
+    """One group's snapshots of each metric in each window; with a window comes its place in the columns."""
     for each, at in frames:
-        predictions, share = coverage.rows[at], coverage.value[at]
-        for column in columns:
+        predictions, share = read.coverage.rows[at], read.coverage.value[at]
+        for column in read.metrics:
             yield snapshot(spec, span, horizon, key, each, at, column, predictions, share)
 
 
@@ -285,6 +382,7 @@ def snapshot(
     value, error = column.value[at], column.error[at]
     status, reason, maturity = Status.OK, None, Maturity.MATURE
     of_log = metric.part is Part.QUALITY  # it says what is wrong with the truth, so it does not wait for it
+    silent = not_due(spec, horizon, frame.as_of, share) if metric.labelled and not of_log else None
     if metric.labelled and not of_log and (share is None or share < asked):
         maturity = Maturity.PROVISIONAL
         if share is not None:
@@ -292,8 +390,8 @@ def snapshot(
     if frame.missing:
         status, maturity, value, error = Status.UNDEFINED, Maturity.PENDING, None, None
         first = frame.missing[0]
-        which = f"{len(frame.missing)} of {frame.length} days were not computed at {horizon}"
-        reason = f"{which}, the first is {first}"
+        which = f"{len(frame.missing)} of {frame.length} {spec.grain}s were not computed at {horizon}"
+        reason = f"{which}, the first is {written(first, zone(spec))}"
     elif of_log:
         if value is None:
             status, reason, error = Status.EMPTY, column.why[at], None
@@ -301,6 +399,10 @@ def snapshot(
         status, reason = Status.EMPTY, "there is no prediction in the window"
         if metric.name != "volume":  # nothing is a volume, too
             value = error = None
+    elif silent is not None:
+        maturity, reason = Maturity.PENDING, silent
+        if metric.name != "coverage":  # it says how many labels there are, whatever silence means
+            status, value, error = Status.UNDEFINED, None, None
     elif value is None:
         status, reason, error = Status.UNDEFINED, column.why[at], None
     return Snapshot(
@@ -321,7 +423,7 @@ def snapshot(
         maturity=maturity,
         status=status,
         reason=reason,
-        spec_hash=spec.made_by,
+        spec_hash=spec.read_by,
     )
 
 

@@ -7,7 +7,7 @@ every metric of the confusion matrix (see `hindsight.metrics.clusters`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import sqlalchemy as sa
@@ -45,10 +45,11 @@ def shared(statement: Statement, calendar: Calendar, within: int) -> sa.Select[A
     return sa.select(steps.c.cluster).where(steps.c.step < constant(within)).limit(1)
 
 
-def moments(statement: Statement, calendar: Calendar) -> sa.Select[Any]:
+def moments(statement: Statement, calendar: Calendar, alive: Collection[int] | None = None) -> sa.Select[Any]:
     """(position, version, which, segment, and per horizon the products' sums and the clusters).
 
-    `which` is the number of the segment column, -1 for all rows.
+    `which` is the number of the segment column, -1 for all rows.  Under `default_negative`, `alive` are the
+    positions whose feed was alive at the last horizon.
     """
     joined = statement.joined(calendar, [cluster_of(statement)])
     labelled = sa.and_(joined.c.reason == constant(0), joined.c.learnt.is_not(None))
@@ -56,9 +57,9 @@ def moments(statement: Statement, calendar: Calendar) -> sa.Select[Any]:
     for which in range(-1, len(statement.spec.segments)):
         segment: list[Column] = [] if which < 0 else [joined.c[f"segment_{which}"]]
         counts = [
-            sa.func.sum(sa.case((counts_at(joined, horizon, *cell), constant(1)), else_=constant(0))).label(
-                f"cell_{horizon}_{i}"
-            )
+            sa.func.sum(
+                sa.case((counts_at(joined, calendar, horizon, *cell, alive), constant(1)), else_=constant(0))
+            ).label(f"cell_{horizon}_{i}")
             for horizon in range(len(calendar.horizons))
             for i, cell in enumerate(CELLS)
         ]
@@ -79,12 +80,26 @@ def moments(statement: Statement, calendar: Calendar) -> sa.Select[Any]:
     return sa.select(sa.union_all(*parts).subquery("moments"))
 
 
-def counts_at(joined: sa.FromClause, horizon: int, predicted: int, actual: int) -> Column:
-    """Whether a row's label counts at a horizon, in this cell."""
-    return sa.and_(
-        joined.c.known <= constant(horizon),
+def counts_at(
+    joined: sa.FromClause,
+    calendar: Calendar,
+    horizon: int,
+    predicted: int,
+    actual: int,
+    alive: Collection[int] | None,
+) -> Column:
+    """Whether a row's label counts at a horizon, in this cell; see `moments`."""
+    learnt: Column = sa.and_(
         joined.c.learnt <= constant(horizon),
         sa.or_(joined.c.superseded.is_(None), joined.c.superseded > constant(horizon)),
+    )
+    if alive is not None and horizon == len(calendar.horizons) - 1:
+        silent = sa.and_(joined.c.learnt > constant(horizon), joined.c.first == constant(1))
+        there = joined.c.position.in_([constant(position) for position in sorted(alive)] or [constant(-1)])
+        learnt = sa.and_(there, sa.or_(learnt, silent))
+    return sa.and_(
+        joined.c.known <= constant(horizon),
+        learnt,
         joined.c.predicted == constant(predicted),
         joined.c.actual == constant(actual),
     )

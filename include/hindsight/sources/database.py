@@ -66,16 +66,20 @@ class DatabaseSource(Source):
             return self._warehouse.kinds(connection, rows, location)
 
     def columns(self, statement: sa.Select[Any]) -> dict[str, npt.NDArray[Any]]:
-        rows = self.fetch(statement)
+        rows = self._rows(statement)
         names = [column.name for column in statement.selected_columns]
         columns = zip(*rows, strict=True) if rows else [()] * len(names)
-        return {name: array(values) for name, values in zip(names, columns, strict=True)}
+        value = self._warehouse.value
+        return {name: array(values, value) for name, values in zip(names, columns, strict=True)}
 
     def fetch(self, statement: sa.Select[Any]) -> list[tuple[Any, ...]]:
         value = self._warehouse.value
+        return [tuple(map(value, row)) for row in self._rows(statement)]
+
+    def _rows(self, statement: sa.Select[Any]) -> Sequence[sa.Row[Any]]:
         with self._asked(f"The query on connection {self._name!r} failed") as connection:
             self._warehouse.before(connection)
-            return [tuple(map(value, row)) for row in connection.execute(statement)]
+            return connection.execute(statement).all()
 
     @contextmanager
     def _asked(self, failed: str) -> Iterator[sa.Connection]:
@@ -88,10 +92,11 @@ class DatabaseSource(Source):
             raise SourceError(f"{failed}: {self._warehouse.said(error)}") from error
 
 
-def array(values: Sequence[Any]) -> npt.NDArray[Any]:
-    """A column of the answer: integers as such, everything else as objects."""
-    whole = all(isinstance(value, int) for value in values)
-    return np.array(values, dtype=np.int64 if whole else object)
+def array(values: Sequence[Any], value: Callable[[Any], Any]) -> npt.NDArray[Any]:
+    """A column of the answer: integers as such, everything else as objects, each sent through `value`."""
+    if set(map(type, values)) <= {int}:
+        return np.array(values, dtype=np.int64)
+    return np.array(list(map(value, values)), dtype=object)
 
 
 def column_of(name: str) -> sa.ColumnClause[Any]:

@@ -7,8 +7,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from hindsight.domain.values import Task
 from hindsight.sources.expressions import Column, constant, flag, instant, text
-from hindsight.sources.statement import Statement, bucket
+from hindsight.sources.statement import Statement, bucket, turn_of
 from hindsight.windows import Calendar
 
 
@@ -63,6 +64,83 @@ def watermark(statement: Statement, now: datetime) -> sa.Select[Any]:
     truth = statement.truth
     time = truth.time(statement.spec.ground_truth.columns.time, "time")
     return sa.select(sa.func.max(time)).select_from(truth.rows).where(*truth.where(), time <= instant(now))
+
+
+def newest(
+    statement: Statement,
+    calendar: Calendar,
+    start: datetime,
+    landed: tuple[datetime, datetime] | None = None,
+) -> sa.Select[Any]:
+    """The newest label of each day from an instant on, usable or not: (position, time).
+
+    Position -1 is of all days before the calendar's.  So for each as-of the newest label before it is known.
+    With `landed` only of the labels that landed in this span.
+    """
+    truth, columns = statement.truth, statement.spec.ground_truth.columns
+    name, fresh = columns.time, []
+    if landed is not None and columns.landed is not None:
+        fresh = [truth.during(columns.landed, *landed)]
+    time, end = truth.time(name, "time"), calendar.midnights[-1]
+    rows = (
+        sa.select(statement.day_of(time, calendar).label("position"), time.label("time"))
+        .select_from(truth.rows)
+        .where(*truth.where(), truth.during(name, start, end), time >= instant(start), time < instant(end))
+        .where(*fresh)
+        .subquery("times")
+    )
+    return sa.select(rows.c.position, sa.func.max(rows.c.time)).group_by(rows.c.position)
+
+
+def changed(statement: Statement, calendar: Calendar) -> sa.Select[Any]:
+    """Predictions whose label was changed, by their first and a later value: (position, known, first, last,
+    learnt, until, predictions).
+
+    `known`, `learnt` and `until` are buckets: the later value is the newest one known from the horizon at
+    which it was learnt until the one at which the next was.  A regression or ranking tells only the
+    direction: first is 0, and last 1 if it lies above the first, else -1.
+    """
+    usable = statement.usable_labels(calendar)
+    differing = sa.func.min(usable.c.actual) < sa.func.max(usable.c.actual)
+    ids_changed = sa.select(usable.c.id).group_by(usable.c.id).having(differing).cte("changed_ids")
+    among = sa.select(ids_changed.c.id)
+    named = statement.log.column(statement.spec.predictions.columns.id, "id")
+    said = statement.said(calendar, conditions=[named.in_(among)])
+    labels = statement.usable_labels(calendar)
+    near = sa.and_(said.c.id == labels.c.id, labels.c.day >= said.c.position - constant(1))
+    chain = [said.c.position, said.c.id, said.c.version]
+
+    def in_turn(function: sa.FunctionElement[Any]) -> Column:
+        return function.over(partition_by=chain, order_by=turn_of(labels))
+
+    rows = (
+        sa.select(
+            said.c.position,
+            said.c.known,
+            labels.c.actual.label("last"),
+            in_turn(sa.func.first_value(labels.c.actual)).label("first"),
+            labels.c.day,
+            in_turn(sa.func.lead(labels.c.day)).label("next_day"),
+        )
+        .select_from(said.join(labels, near))
+        .where(said.c.reason == constant(0), labels.c.id.in_(among))
+        .subquery("chains")
+    )
+    first: Column = rows.c.first
+    last: Column = rows.c.last
+    if statement.spec.task not in {Task.BINARY, Task.MULTICLASS}:
+        first, last = constant(0), sa.case((last > first, constant(1)), else_=constant(-1))
+    told = sa.select(
+        rows.c.position,
+        rows.c.known,
+        sa.cast(first, sa.Integer).label("first"),
+        sa.cast(last, sa.Integer).label("last"),
+        bucket(rows.c.day - rows.c.position, calendar.horizons).label("learnt"),
+        bucket(rows.c.next_day - rows.c.position, calendar.horizons).label("until"),
+    ).where(rows.c.last != rows.c.first)
+    events = told.subquery("events")
+    keys = [events.c[name] for name in ("position", "known", "first", "last", "learnt", "until")]
+    return sa.select(*keys, sa.func.count()).where(events.c.learnt < events.c.until).group_by(*keys)
 
 
 def landed(statement: Statement, calendar: Calendar, before: datetime) -> sa.Select[Any]:

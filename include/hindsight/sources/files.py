@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
 from hindsight.domain.spec import Location
-from hindsight.errors import SourceError
+from hindsight.errors import SourceAbsent, SourceError
 from hindsight.sources.base import Kind, Source
 from hindsight.sources.engines import DUCKDB, plain_division
 from hindsight.sources.roles import all_columns, number_columns, text_columns, time_columns
@@ -104,7 +104,7 @@ class FileSource(Source):
             types, rows = self._typed(files, reader, location, {*texts, *text_columns(location)})
             self._connection.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {rows}")
         except duckdb.IOException as error:
-            raise SourceError(
+            raise SourceAbsent(
                 f"No file matches {location.files!r} (looked below {self._root}), or one cannot be opened: "
                 "write the first file before the monitor runs, or correct `files`."
             ) from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from hindsight.domain.spec import GroundTruth, Location, PredictionLog
+from hindsight.domain.spec import GroundTruth, Location, Marker, PredictionLog
 
 
 def time_columns(location: Location) -> set[str]:
@@ -14,7 +14,7 @@ def time_columns(location: Location) -> set[str]:
         return named(log.time, log.logged, log.landed)
     if isinstance(location, GroundTruth):
         return named(location.columns.time, location.columns.landed)
-    return set()
+    return named(location.time) if isinstance(location, Marker) else set()
 
 
 def number_columns(location: Location) -> set[str]:

@@ -4,7 +4,8 @@ It runs where the logs lie and returns a line per version, segment and key.  The
 packs the day, why a row was set aside, what was said, what turned out true, and three buckets (see
 `hindsight.statistics.lines`).  A bucket is the position, in the monitor's horizons, of the first one at which
 a fact was known; a superseded label also has the bucket at which it stopped counting.  So one pass over the
-rows serves every day and every age.
+rows serves every day and every age.  The same pass counts the predictions of each day by the age of their
+first label, to the day: a line of these has no version, and its key is negative.
 
 Ages are differences of local days: a label learnt in the day L counts for a prediction of the day P at the
 horizon h exactly if L - P <= h.  A label older than the day before its prediction belongs to another
@@ -20,7 +21,7 @@ from typing import Any, Final, Self
 import sqlalchemy as sa
 
 from hindsight.domain.spec import MonitorSpec
-from hindsight.domain.values import NO_VALUE, UNVERSIONED, OnConflict
+from hindsight.domain.values import NO_VALUE, UNVERSIONED, Convention, OnConflict
 from hindsight.errors import SourceError
 from hindsight.sources.apart import Apart, told_apart
 from hindsight.sources.base import Kind
@@ -102,22 +103,22 @@ class Statement:
             for c in lines.c
             if c.name.startswith("sum_")
         ]
-        counted = sa.cast(sa.func.sum(lines.c.count), sa.BigInteger).label("count")
-        if len(segments) < 2:
-            keys = [*fixed_keys, *segments]
-            return sa.select(*keys, counted, *sums).group_by(*keys)
+        numbers = [sa.cast(sa.func.sum(lines.c.count), sa.BigInteger).label("count"), *sums]
+        groups = [[*fixed_keys, segment] for segment in segments] or [fixed_keys]
+        delay: Column = constant(-1) - lines.c.delay
         if self.engine.grouping_sets:
-            sets = sa.func.grouping_sets(*(sa.tuple_(*fixed_keys, segment) for segment in segments))
-            return sa.select(*fixed_keys, *segments, counted, *sums).group_by(sets)
-        parts = [
-            sa.select(
-                *fixed_keys,
-                *(s if s is segment else sa.null().label(s.name) for s in segments),
-                counted,
-                *sums,
-            ).group_by(*fixed_keys, segment)
-            for segment in segments
-        ]
+            sets = sa.func.grouping_sets(*(sa.tuple_(*group) for group in [*groups, [lines.c.delay]]))
+            key = sa.func.coalesce(lines.c.key, delay).label("key")
+            return sa.select(lines.c.version, key, *segments, *numbers).group_by(sets)
+
+        def told(group: Sequence[Column], *keys: Column) -> list[Column]:
+            """The columns of a group's lines: null for the segments that they are not grouped by."""
+            names = {column.name for column in group}
+            return [*keys, *(s if s.name in names else sa.null().label(s.name) for s in segments), *numbers]
+
+        parts = [sa.select(*told(group, *fixed_keys)).group_by(*group) for group in groups]
+        nobody: Column = sa.null().label("version")
+        parts.append(sa.select(*told([], nobody, delay.label("key"))).group_by(lines.c.delay))
         return sa.select(sa.union_all(*parts).subquery("parts"))
 
     def lines_of(self, block: Block, calendar: Calendar) -> sa.Select[Any]:
@@ -130,15 +131,25 @@ class Statement:
             "said": sa.func.coalesce(block.said, constant(0)),
             "actual": sa.func.coalesce(block.actual, constant(0)),
         }
+        packing = Key.of(self.spec, self.layout, calendar)
         key: Column = sa.cast(row.c.position, sa.BigInteger)
-        for name, size in Key.of(self.spec, self.layout, calendar).fields:
+        for name, size in packing.fields:
             if size > 1 and name != "position":
                 key = key * constant(size) + fields[name]
+        # Rows that a shape counts besides those of the log have no age.
+        fields["age"] = (
+            sa.func.coalesce(row.c.age + constant(1), constant(0)) if "age" in row.c else constant(0)
+        )
+        delay: Column = sa.cast(row.c.position, sa.BigInteger)
+        for name, size in packing.delay:
+            if size > 1 and name != "position":
+                delay = delay * constant(size) + fields[name]
         sums = [part.label(f"sum_{i}") for i, part in enumerate(self.summed(block))]
         return sa.select(
             row.c.version,
             *(row.c[f"segment_{i}"] for i in range(len(self.spec.segments))),
             key.label("key"),
+            delay.label("delay"),
             (constant(1) if block.count is None else block.count).label("count"),
             *sums,
         )
@@ -175,16 +186,28 @@ class Statement:
             remark = remark + sa.case((flip, constant(2)), else_=constant(0))
             until = self.until(learnt, before)
         gone, age = until - said.c.position, learnt.c.day - said.c.position
+        last, never = calendar.horizons[-1], len(calendar.horizons)
+        actual: Column = sa.case((known, learnt.c.actual))
+        bucketed = bucket(age, calendar.horizons, known)
+        if self.spec.ground_truth.convention is Convention.DEFAULT_NEGATIVE:
+            # Of whom nothing was learnt in time: a "no", which counts only where `payloads` says so.
+            late = sa.or_(sa.not_(known), age > constant(last))
+            silent = sa.and_(said.c.reason == constant(0), first == constant(1), late)
+            actual = sa.case((silent, constant(0)), (known, learnt.c.actual))
+            bucketed = sa.case((silent, constant(never)), else_=bucketed)
         kept = [c for c in said.c if c.name not in {"id", "time"}]
-        carried = ["actual", *(["weight"] if self.layout.weighted else [])]
+        weight = [sa.case((known, learnt.c.weight)).label("weight")] if self.layout.weighted else []
+        aged = sa.and_(known, first == constant(1), age <= constant(last))
         return (
             sa.select(
                 *kept,
-                *(sa.case((known, learnt.c[name])).label(name) for name in carried),
-                bucket(age, calendar.horizons, known).label("learnt"),
+                actual.label("actual"),
+                *weight,
+                bucketed.label("learnt"),
                 bucket(gone, calendar.horizons, gone.is_not(None)).label("superseded"),
                 first.label("first"),
                 sa.case((known, remark), else_=constant(0)).label("remark"),
+                sa.case((aged, sa.case((age > constant(0), age), else_=constant(0)))).label("age"),
             )
             .select_from(said.outerjoin(learnt, same))
             .cte("joined")
@@ -255,10 +278,13 @@ class Statement:
         """A segment column's value."""
         return sa.func.coalesce(sa.cast(self.log.column(name, "segments"), sa.Text), text(NO_VALUE))
 
-    def said(self, calendar: Calendar, further: Sequence[Any] = ()) -> sa.CTE:
+    def said(
+        self, calendar: Calendar, further: Sequence[Any] = (), conditions: Sequence[Column] = ()
+    ) -> sa.CTE:
         """Predictions of the days asked about, each with the reason it is set aside, 0 for none.
 
-        `further` labelled columns of the log come along.  Which one of duplicates counts rests on them last,
+        `conditions` choose among the rows; they must not part duplicates.  `further` labelled columns of the
+        log come along.  Which one of duplicates counts rests on them last,
         so they do not change it but among rows that are else the same.
         """
         columns = self.spec.predictions.columns
@@ -278,6 +304,7 @@ class Statement:
                 *self.shape.answer(),
                 *further,
             ],
+            *conditions,
         )
         return self.judged(self.inside(placed), calendar)
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Self
+from typing import Any, Final, NamedTuple, Self
 
 import numpy as np
 
 from hindsight.statistics.base import Array, Statistics
-from hindsight.statistics.reasons import CONTRADICTING, EARLY, LATE, REASONS
+from hindsight.statistics.reasons import CONTRADICTING, DEFAULTED, EARLY, LATE, REASONS, SILENT
 
 SET_ASIDE: Final = REASONS[1:]
 """Why a row of the prediction log does not count."""
@@ -25,36 +25,61 @@ LABELS: Final = (GOOD_LABEL, *ODD_LABELS)
 OTHER_SEGMENT: Final = "other_segment"
 """Predictions that count, but whose segment value is not kept apart."""
 
-ODDITIES: Final = (*SET_ASIDE, *REMARKED, *ODD_LABELS, OTHER_SEGMENT)
+ODDITIES: Final = (*SET_ASIDE, *REMARKED, *ODD_LABELS, OTHER_SEGMENT, SILENT)
 """Everything that is counted because it is odd: what a monitor's `quality` may name."""
 
-COUNTED: Final = (*SET_ASIDE, *REMARKED, *LABELS, OTHER_SEGMENT)
+COUNTED: Final = (*ODDITIES, GOOD_LABEL, DEFAULTED)
+
+
+class Met(NamedTuple):
+    """What a day's state says of its logs: see `hindsight.domain.records.WindowState`."""
+
+    predictions: int
+    labelled: int
+    quality: Mapping[str, int]
+    delays: Mapping[str, int] = {}
+    ledger: Mapping[str, int] = {}
 
 
 @dataclass(frozen=True)
 class QualityStatistics(Statistics):
-    """What was met in a day's logs on the way to its statistics: a count per reason.
+    """What was met in a day's logs on the way to its statistics: a count per reason, and how labels came.
 
     `counts` has shape [batch, reason], in the order of `COUNTED`.  `rows` are the predictions that count and
-    the labelled ones of all versions, never weighted.
+    the labelled ones of all versions, never weighted.  `settled`, `told` and `changed` of shape [batch] are
+    the predictions of days on which silence is a "no", those with a label of their own, and those whose label
+    was changed.  `delays` of shape [batch, ages] counts predictions by the age of their first label.
 
-    >>> days = QualityStatistics.of([(8, 3, {"duplicate": 2}), None])
+    >>> days = QualityStatistics.of([Met(8, 3, {"duplicate": 2}), None])
     >>> days.count("duplicate"), days.logged
     (array([2., 0.]), array([10.,  0.]))
     """
 
     counts: Array
+    settled: Array
+    told: Array
+    changed: Array
+    delays: Array
 
     @classmethod
-    def of(cls, days: Sequence[tuple[int, int, Mapping[str, int]] | None]) -> Self:
-        """A batch from each day's (predictions, labelled, rows by reason); None is a day without any."""
-        rows, counts = np.zeros((len(days), 4)), np.zeros((len(days), len(COUNTED)))
-        for i, day in enumerate(days):
-            if day is not None:
-                predictions, labelled, quality = day
-                rows[i] = predictions, labelled, labelled, labelled
-                counts[i] = [quality.get(reason, 0) for reason in COUNTED]
-        return cls(rows, counts)
+    def of(cls, days: Sequence[tuple[Any, ...] | None], ages: int = 1) -> Self:
+        """A batch from what was `Met` on each day, with labels of so many ages; None is a day without any."""
+        batch = len(days)
+        rows, counts, delays = np.zeros((batch, 4)), np.zeros((batch, len(COUNTED))), np.zeros((batch, ages))
+        settled, told, changed = np.zeros(batch), np.zeros(batch), np.zeros(batch)
+        for i, given in enumerate(days):
+            if given is None:
+                continue
+            day = Met(*given)
+            rows[i] = day.predictions, day.labelled, day.labelled, day.labelled
+            counts[i] = [day.quality.get(reason, 0) for reason in COUNTED]
+            for age, count in day.delays.items():
+                delays[i, int(age)] += count
+            by_rule = {DEFAULTED, SILENT} & set(day.quality)
+            settled[i] = day.predictions if DEFAULTED in by_rule else 0
+            told[i] = delays[i].sum() if by_rule else day.labelled
+            changed[i] = sum(day.ledger.values())
+        return cls(rows, counts, settled, told, changed, delays)
 
     def count(self, *reasons: str) -> Array:
         """How many rows have one of these reasons, shape [batch]."""

@@ -19,3 +19,8 @@ REASONS: Final = (
 
 EARLY, CONTRADICTING, LATE = "label_before_prediction", "contradicting_label", "late_logged"
 REMARKS: Final = {1: (EARLY,), 2: (CONTRADICTING,), 3: (EARLY, CONTRADICTING)}
+
+DEFAULTED, SILENT = "default_negative", "silent_feed"
+"""Predictions of a day at the last horizon that no label in time made a "no", or that the feed's silence left
+without truth: under `default_negative` each day has one of them there, perhaps with no predictions.
+"""

@@ -10,6 +10,7 @@ import psycopg
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from hindsight import faults
 from hindsight.errors import StoreError
 from hindsight.store.queries import plain
 from hindsight.store.rows import Codec
@@ -24,25 +25,30 @@ def replace(
     names: tuple[str, ...],
     partitions: Collection[tuple[Any, ...]],
     rows: Iterable[Record],
-) -> None:
-    """Put `rows` in the place of all that these partitions of the monitor hold.
+) -> int:
+    """Put `rows` in the place of all that these partitions of the monitor hold; returns how many they are.
 
     A partition is a value for each of `names`.  A row of another monitor or partition raises
     StoreError: it would meet the rows of somebody else.
     """
     _delete(conn, codec.table, monitor, names, partitions)
-    copy(conn, codec, _within(codec, monitor, names, partitions, rows))
+    faults.reach("store.deleted")
+    count = copy(conn, codec, _within(codec, monitor, names, partitions, rows))
+    faults.reach("store.copied")
+    return count
 
 
-def copy(conn: sa.Connection, codec: Codec[Record], rows: Iterable[Record]) -> None:
-    """Append rows by COPY: some microseconds each."""
+def copy(conn: sa.Connection, codec: Codec[Record], rows: Iterable[Record]) -> int:
+    """Append rows by COPY, some microseconds each; returns how many there were."""
     quote = conn.dialect.identifier_preparer
     columns = ", ".join(quote.format_column(column) for column in codec.columns)
     statement = f"copy {quote.format_table(codec.table)} ({columns}) from stdin"
     driver = cast(psycopg.Connection[Any], conn.connection.driver_connection)
-    with driver.cursor() as cursor, cursor.copy(statement) as stream:
-        for block in codec.blocks(rows):
-            stream.write(block)
+    with driver.cursor() as cursor:
+        with cursor.copy(statement) as stream:
+            for block in codec.blocks(rows):
+                stream.write(block)
+        return cursor.rowcount
 
 
 def _delete(

@@ -14,7 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from hindsight.domain.values import Days
+from hindsight.domain.values import Length
 from hindsight.store.ledger import INCIDENT_ORDER
 from hindsight.store.partitions import BY_WINDOW, DETECTION_ORDER, SNAPSHOT_ORDER, STATISTIC_ORDER
 from hindsight.store.queries import select
@@ -50,7 +50,7 @@ def _lines(conn: sa.Connection, monitor: str) -> Iterator[str]:
 
 
 def _plain(value: object) -> object:
-    if isinstance(value, Days):
+    if isinstance(value, Length):
         return str(value)
     if isinstance(value, date):
         return value.isoformat()

@@ -15,11 +15,12 @@ from typing import Any, Literal, TextIO
 import pandas as pd
 import sqlalchemy as sa
 
+from hindsight.domain.records import Snapshot
 from hindsight.domain.values import Horizon, Span, Verdict
 from hindsight.errors import StoreError
 from hindsight.store.ledger import INCIDENT_ORDER
-from hindsight.store.partitions import DETECTION_ORDER, SNAPSHOT_ORDER
-from hindsight.store.queries import select
+from hindsight.store.partitions import DETECTION_ORDER, SNAPSHOT_KEY, SNAPSHOT_ORDER
+from hindsight.store.queries import newest, plain, select
 from hindsight.store.rows import DETECTIONS, INCIDENTS, SNAPSHOTS, Codec
 from hindsight.store.store import Store
 
@@ -36,24 +37,33 @@ def snapshot_frame(
     version: str | None = None,
     start: datetime | None = None,
     end: datetime | None = None,
+    as_of: datetime | None = None,
 ) -> pd.DataFrame:
     """Snapshots, one column per field, by window_start, window, horizon, version, segment, metric.
 
-    `at` and `window` may be written `7d`; `start` and `end` bound window_start, half-open.
+    `at` and `window` may be written `7d`; `start` and `end` bound window_start, half-open.  With `as_of`,
+    of each metric of each window only the newest that was known by then.
     """
-    query = select(
-        SNAPSHOTS,
-        monitor,
-        SNAPSHOT_ORDER,
-        metric=metric,
-        horizon=_days(Horizon, at),
-        window=_days(Span, window),
-        segment=segment,
-        version=version,
-        start=start,
-        end=end,
-    )
+    filters: dict[str, Any] = {
+        "metric": metric,
+        "horizon": _length(Horizon, at),
+        "window": _length(Span, window),
+        "segment": segment,
+        "version": version,
+        "start": start,
+        "end": end,
+    }
+    if as_of is None:
+        query = select(SNAPSHOTS, monitor, SNAPSHOT_ORDER, **filters)
+    else:
+        query = newest(SNAPSHOTS, monitor, SNAPSHOT_KEY, SNAPSHOT_ORDER, as_of, **filters)
     return _frame(store, SNAPSHOTS, query)
+
+
+def frame_of(snapshots: Sequence[Snapshot]) -> pd.DataFrame:
+    """Snapshots that were never stored as such a frame."""
+    rows = [[plain(getattr(each, name)) for name in SNAPSHOTS.dtypes] for each in snapshots]
+    return _framed(SNAPSHOTS, rows)
 
 
 def detection_frame(
@@ -75,7 +85,7 @@ def detection_frame(
         DETECTION_ORDER,
         detector=detector,
         metric=metric,
-        horizon=_days(Horizon, at),
+        horizon=_length(Horizon, at),
         verdict=verdict,
         segment=segment,
         version=version,
@@ -127,6 +137,10 @@ def read_snapshot_csv(path: str | Path) -> pd.DataFrame:
 def _frame(store: Store, codec: Codec[Any], query: sa.Select[Any]) -> pd.DataFrame:
     with store.transaction() as conn:
         rows = conn.execute(query).all()
+    return _framed(codec, rows)
+
+
+def _framed(codec: Codec[Any], rows: Sequence[Sequence[Any]]) -> pd.DataFrame:
     columns: Sequence[Sequence[Any]] = list(zip(*rows, strict=True)) or [()] * len(codec.columns)
     return pd.DataFrame(
         {
@@ -160,5 +174,11 @@ def _unguard(text: str) -> str:
     return text.removeprefix("'")
 
 
-def _days(kind: type[Horizon] | type[Span], value: Horizon | Span | str | None) -> Horizon | Span | None:
-    return kind.parse(value) if isinstance(value, str) else value
+def _length(
+    kind: type[Horizon] | type[Span], value: Horizon | Span | str | None
+) -> list[Horizon | Span] | None:
+    """A length as a daily and as an hourly monitor writes it: 7d is 168h."""
+    if value is None:
+        return None
+    length = kind.parse(value) if isinstance(value, str) else value
+    return [length] if isinstance(length, Span) and length.calendar else [length, length.in_hours()]

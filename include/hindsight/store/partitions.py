@@ -16,6 +16,8 @@ from hindsight.store.rows import DETECTIONS, SNAPSHOTS, STATISTICS, WINDOW_STATE
 BY_WINDOW = ("window_start", "horizon")
 STATISTIC_ORDER = ("window_start", "horizon", "version", "segment", "monitor")
 SNAPSHOT_ORDER = ("window_start", "window", "horizon", "version", "segment", "metric", "monitor")
+SNAPSHOT_KEY = ("monitor", "version", "segment", "window", "window_start", "metric")
+"""What a snapshot is of, whatever its age."""
 DETECTION_ORDER = ("as_of", "version", "segment", "detector", "window_start", "horizon", "monitor")
 
 
@@ -67,9 +69,9 @@ def replace_snapshots(
     monitor: str,
     partitions: Collection[tuple[Span, datetime, Horizon]],
     rows: Iterable[Snapshot],
-) -> None:
-    """Put snapshots in the place of all there was of these (window, window_start, horizon)."""
-    replace(conn, SNAPSHOTS, monitor, ("window", "window_start", "horizon"), partitions, rows)
+) -> int:
+    """Put snapshots in the place of all there was of these (window, window_start, horizon); says how many."""
+    return replace(conn, SNAPSHOTS, monitor, ("window", "window_start", "horizon"), partitions, rows)
 
 
 def snapshots(

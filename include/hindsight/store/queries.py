@@ -7,12 +7,13 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import distinct_on
 
-from hindsight.domain.values import Days, Span
+from hindsight.domain.values import Length, Span
 from hindsight.errors import StoreError
 from hindsight.store.rows import Codec
 
-Wanted = str | Days | Collection[str] | Collection[Days] | None
+Wanted = str | Length | Collection[str] | Collection[Length] | None
 
 
 def select(
@@ -36,16 +37,36 @@ def select(
     if end is not None:
         query = query.where(columns.window_start < _zoned(end))
     for name, value in {"monitor": monitor, **wanted}.items():
-        if isinstance(value, (str, Days)):
+        if isinstance(value, (str, Length)):
             query = query.where(columns[name] == plain(value))
         elif value is not None:
             query = query.where(columns[name].in_([plain(each) for each in value]))
     return query
 
 
+def newest(
+    codec: Codec[Any],
+    monitor: str | None,
+    key: tuple[str, ...],
+    order: tuple[str, ...],
+    as_of: datetime,
+    **filters: Any,
+) -> sa.Select[Any]:
+    """Of the rows that `select` gives, for each key the one with the greatest as_of up to this one."""
+    known = (
+        select(codec, monitor, (), **filters)
+        .where(codec.table.c.as_of <= _zoned(as_of))
+        .ext(distinct_on(*(codec.table.c[name] for name in key)))
+        .order_by(*(codec.table.c[name] for name in key), codec.table.c.as_of.desc())
+        .subquery()
+    )
+    columns = [known.c[column.name] for column in codec.columns]
+    return sa.select(*columns).order_by(*(_ascending(known.c[name]) for name in order))
+
+
 def plain(value: Any) -> Any:
     """A value as the driver takes it: days as text such as `7d`, members of vocabularies as their word."""
-    return str(value) if isinstance(value, (str, Days)) else value
+    return str(value) if isinstance(value, (str, Length)) else value
 
 
 def _zoned(bound: datetime) -> datetime:
@@ -54,9 +75,10 @@ def _zoned(bound: datetime) -> datetime:
     return bound
 
 
-def _ascending(column: sa.Column[Any]) -> sa.ColumnElement[Any]:
-    """Text by code point, days by their number: 7d comes before 28d, and those of the calendar come last."""
-    if column.name in {"window", "horizon"}:
-        calendar = ((column == name, 10_000 + days) for name, days in Span.CALENDAR.items())
-        return sa.case(*calendar, else_=sa.cast(sa.func.replace(column, "d", ""), sa.Integer()))
+def _ascending(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    """Text by code point, lengths by their hours: 7d comes before 28d, those of the calendar come last."""
+    if getattr(column, "name", "") in {"window", "horizon"}:
+        calendar = ((column == name, 1_000_000 + days) for name, days in Span.CALENDAR.items())
+        count = sa.cast(sa.func.left(column, -1), sa.Integer())
+        return sa.case(*calendar, (column.like("%h"), count), else_=24 * count)
     return column

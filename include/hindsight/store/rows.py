@@ -34,6 +34,7 @@ from hindsight.domain.records import (
     Incident,
     Member,
     Notification,
+    Retained,
     Snapshot,
     StatisticRow,
     WindowState,
@@ -79,7 +80,7 @@ class Codec(Generic[Record]):
 
         A value that the store must not hold raises StoreError, which names it.
         """
-        values = attrgetter(*(name + kind.part for name, kind in self._kinds.items()))
+        values = attrgetter(*self._kinds)
         encoders = [kind.encoder() for kind in self._kinds.values()]
         waiting = iter(rows)
         while block := list(islice(waiting, _BLOCK)):
@@ -106,7 +107,7 @@ class Codec(Generic[Record]):
         for row in rows:
             for name, kind in self._kinds.items():
                 try:
-                    kind.encoder()(attrgetter(name + kind.part)(row))
+                    kind.encoder()(getattr(row, name))
                 except (AttributeError, TypeError, ValueError) as error:
                     return (
                         f"The store does not take a {self.table.name} whose {name} is such: {error}.  "
@@ -117,12 +118,11 @@ class Codec(Generic[Record]):
 
 @dataclass(frozen=True)
 class _Kind:
-    """How one type of field is written, read and framed; `part` is the attribute of it that is written."""
+    """How one type of field is written, read and framed."""
 
     encode: Encode
     decode: Decode | None = None
     dtype: str = "string"
-    part: str = ""
     repeats: bool = True
 
     def encoder(self) -> Encode:
@@ -198,7 +198,7 @@ _KINDS: Mapping[Any, _Kind] = {
     date: _Kind(date.isoformat, dtype="datetime64[us]"),
     datetime: _Kind(instant, dtype="datetime64[us, UTC]"),
     Span: _Kind(str, cache(Span.parse)),
-    Horizon: _Kind(lambda count: f"{count}d", cache(Horizon.parse), part=".count"),
+    Horizon: _Kind(str, cache(Horizon.parse)),
     Mapping[str, int]: _Kind(_json, repeats=False),
     tuple[Member, ...]: _Kind(_members, lambda values: tuple(Member(**value) for value in values)),
     tuple[str, ...]: _Kind(_array, tuple),
@@ -221,3 +221,4 @@ SNAPSHOTS = Codec.of(Snapshot, "snapshot")
 DETECTIONS = Codec.of(Detection, "detection")
 INCIDENTS = Codec.of(Incident, "incident")
 NOTIFICATIONS = Codec.of(Notification, "notification")
+RETAINED = Codec.of(Retained, "retained")

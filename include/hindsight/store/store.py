@@ -10,7 +10,7 @@ import psycopg
 import sqlalchemy as sa
 
 from hindsight.errors import StoreError
-from hindsight.store import address, cuts, ledger, locks, outbox, partitions
+from hindsight.store import address, cuts, ledger, locks, outbox, partitions, retention
 from hindsight.store.dump import dump
 
 _OUTDATED = {"3F000", "42P01", "42703"}  # SQLSTATE: no such schema, table, column
@@ -94,6 +94,11 @@ class Store:
     claim = staticmethod(outbox.claim)
     record = staticmethod(outbox.record)
     notifications = staticmethod(outbox.notifications)
+    retained = staticmethod(retention.retained)
+    keep_retained = staticmethod(retention.keep_retained)
+    remove_statistics = staticmethod(retention.remove_statistics)
+    remove_snapshots = staticmethod(retention.remove_snapshots)
+    remove_detections = staticmethod(retention.remove_detections)
     dump = staticmethod(dump)
 
     @contextmanager

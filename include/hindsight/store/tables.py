@@ -141,6 +141,7 @@ detection = sa.Table(
     _column("n", sa.BigInteger(), "Rows the verdict rests on"),
     _column("coverage", NUMBER, "Labelled predictions per prediction in the window", nullable=True),
     _column("reason", TEXT, "The verdict as a sentence"),
+    _column("spec_hash", TEXT, "What of the monitor's file it was made from", default=sa.text("''")),
     sa.PrimaryKeyConstraint("monitor", "detector", "window_start", "horizon", "version", "segment"),
     comment="What a detector says of one window at one horizon",
 )
@@ -201,6 +202,16 @@ sa.Index(
     notification.c.monitor,
     notification.c.day,
     postgresql_where=notification.c.state.in_(("pending", "sending")),
+)
+
+retained = sa.Table(
+    "retained",
+    metadata,
+    _column("monitor", TEXT, _MONITOR),
+    _column("statistics_from", INSTANT, "Statistics of days before were removed", nullable=True),
+    _column("snapshots_from", INSTANT, "Snapshots and detections before were removed", nullable=True),
+    sa.PrimaryKeyConstraint("monitor"),
+    comment="From when on there are results; the reference is there besides",
 )
 
 VIEWS = {

@@ -21,4 +21,4 @@ class ContradictionShare(OddShare):
     undefined = "no prediction has a label"
 
     def whole(self, statistics: QualityStatistics) -> Array:
-        return statistics.labelled + statistics.count(CONTRADICTING)
+        return statistics.told + statistics.count(CONTRADICTING)

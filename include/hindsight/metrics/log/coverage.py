@@ -16,6 +16,7 @@ class Coverage(Share):
     name = "coverage"
     tasks = ANY_TASK
     direction = Direction.HIGHER
+    of_labels = True
     weighted = False
     undefined = "there is no prediction"
 

@@ -20,4 +20,4 @@ class EarlyLabelShare(OddShare):
     undefined = "no prediction has a label"
 
     def whole(self, statistics: QualityStatistics) -> Array:
-        return statistics.labelled + statistics.count(CONTRADICTING)
+        return statistics.told + statistics.count(CONTRADICTING)

@@ -1,4 +1,4 @@
-"""Label delays and changed labels of a window, and what each snapshot was made from.
+"""Label delays, changed labels, what each snapshot and detection was made from, and what was removed.
 
 Revision ID: 0003
 """
@@ -26,6 +26,15 @@ def upgrade() -> None:
     for name in ("delays", "ledger"):
         column = sa.Column(name, JSONB(), nullable=False, server_default=sa.text("'{}'"))
         op.add_column("window_state", column, schema="hindsight")
-    made_by = sa.Column("spec_hash", sa.Text(collation="C"), nullable=False, server_default=sa.text("''"))
-    op.add_column("snapshot", made_by, schema="hindsight")
+    for table in ("snapshot", "detection"):
+        made_by = sa.Column("spec_hash", sa.Text(collation="C"), nullable=False, server_default=sa.text("''"))
+        op.add_column(table, made_by, schema="hindsight")
     op.execute(VIEW)
+    op.create_table(
+        "retained",
+        sa.Column("monitor", sa.Text(collation="C"), nullable=False),
+        sa.Column("statistics_from", sa.DateTime(timezone=True)),
+        sa.Column("snapshots_from", sa.DateTime(timezone=True)),
+        sa.PrimaryKeyConstraint("monitor"),
+        schema="hindsight",
+    )

@@ -1,0 +1,52 @@
+"""What a run says of the windows it judged, for whoever waits for them outside."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import Any, Final
+
+from hindsight.domain.records import WindowState
+from hindsight.domain.spec import MonitorSpec
+from hindsight.domain.values import NO_LABELS, Maturity
+from hindsight.pipeline.plan import due_in
+from hindsight.pipeline.present import states_of
+from hindsight.pipeline.runtime import Runtime
+from hindsight.windows import DayRange, Pair
+
+MOST: Final = 400
+"""Windows that a run speaks of at most, the newest: a year of days, with the days before that come of age."""
+
+
+def announced(spec: MonitorSpec, days: DayRange, runtime: Runtime) -> dict[str, Any]:
+    """The windows that fell due in these days, oldest first: maturity and coverage at each new age."""
+    pairs = due_in(spec, days)
+    with runtime.store.transaction() as connection:
+        states = {
+            Pair(state.horizon, day): state
+            for day, state in states_of(connection, runtime.store, spec, pairs)
+        }
+    there = pairs & states.keys()
+    told: dict[str, Any] = {}
+    for day in sorted({pair.day for pair in there})[-MOST:]:
+        ages = [horizon for horizon in spec.horizons if Pair(horizon, day) in there]
+        told[partition(day)] = {str(age): judged(spec, states[Pair(age, day)]) for age in ages}
+    return told
+
+
+def partition(day: date) -> str:
+    """The key of a window: its local day, or the UTC instant at which its hour begins.
+
+    >>> partition(date(2013, 7, 1)), partition(datetime(2013, 7, 1, 5, tzinfo=UTC))
+    ('2013-07-01', '2013-07-01T05:00Z')
+    """
+    return f"{day.astimezone(UTC):%Y-%m-%dT%H:%MZ}" if isinstance(day, datetime) else day.isoformat()
+
+
+def judged(spec: MonitorSpec, state: WindowState) -> dict[str, Any]:
+    """How mature a window is at an age, over all its rows, and which part of them has a label."""
+    if state.horizon == NO_LABELS:
+        return {"maturity": str(Maturity.MATURE), "coverage": None}
+    coverage = state.labelled / state.predictions if state.predictions else None
+    enough = coverage is not None and coverage >= spec.maturity.min_coverage
+    maturity = Maturity.MATURE if enough else Maturity.PROVISIONAL
+    return {"maturity": str(maturity), "coverage": None if coverage is None else round(coverage, 4)}

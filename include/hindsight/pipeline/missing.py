@@ -1,0 +1,67 @@
+"""Which days have no run although it was due long ago."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from typing import Final
+
+from hindsight.domain.spec import MonitorSpec
+from hindsight.domain.values import NO_LABELS
+from hindsight.errors import HindsightError
+from hindsight.pipeline.plan import reference_days, units_of, zone
+from hindsight.pipeline.present import present_pairs, unit_at
+from hindsight.pipeline.runtime import Runtime
+from hindsight.windows import DayRange, exists, local_days, run_time, shift, written
+
+GRACE: Final = timedelta(hours=2)
+"""How long after it may wait no longer a run can take."""
+
+NAMED: Final = 5
+
+
+def refuse_missing(spec: MonitorSpec, runtime: Runtime, until: date | None = None) -> dict[str, int]:
+    """Raise HindsightError that names the days which should have been run by now and were not.
+
+    Looked at are as many days as the longest window has; `until` is the last day that is run at all, for logs
+    that end.  A monitor that has never run lacks none: it has not been switched on.
+    """
+    lacking = missing(spec, runtime, until)
+    if not lacking:
+        return {"missing": 0}
+    names = [written(day, zone(spec)) for day in lacking]
+    shown = ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
+    days = local_days(lacking, zone(spec))
+    unit = f"{spec.grain}" + "s" * (len(names) != 1)
+    raise HindsightError(
+        f"{spec.monitor} lacks {len(names)} {unit}: {shown}.  See in Airflow why they were not run, and then "
+        f"run them: hindsight run {spec.monitor} --start {days.start} --end {days.end}"
+    )
+
+
+def missing(spec: MonitorSpec, runtime: Runtime, until: date | None = None) -> list[date]:
+    """The days, or hours, that lack, of those that are looked at."""
+    with runtime.store.transaction() as connection:
+        pairs = present_pairs(connection, runtime.store, spec)
+    there = {pair.day for pair in pairs if pair.horizon == NO_LABELS}
+    last = last_due(spec, runtime.clock())
+    if until is not None:
+        last = min(last, last_of(spec, until))
+    # The reference is computed by whichever run first needs it.
+    run = there - set(reference_days(spec) or ())
+    if not run or last < min(run):
+        return []
+    first = max(min(run), shift(last, 1 - spec.spans[-1].count))
+    return [day for day in DayRange(first, last) if day not in there and exists(day, zone(spec))]
+
+
+def last_due(spec: MonitorSpec, now: datetime) -> date:
+    """The last day, or hour, whose run should be over by now, however long it waited for labels."""
+    day = unit_at(spec, now)
+    while run_time(day, spec.schedule, zone(spec)) + spec.maturity.wait + GRACE > now:
+        day = shift(day, -1)
+    return day
+
+
+def last_of(spec: MonitorSpec, day: date) -> date:
+    """The last unit of a local day."""
+    return units_of(spec, DayRange(day, day)).end

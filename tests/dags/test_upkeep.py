@@ -1,0 +1,58 @@
+"""The DAG of the upkeep, and the example that teams copy."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from airflow.dag_processing.dagbag import DagBag
+from airflow.sdk import DAG, Asset, PartitionedAssetTimetable
+from airflow.serialization.serialized_objects import DagSerialization
+
+from hindsight.config import load_all
+from hindsight.orchestration.factory import build
+
+ROOT = Path(__file__).parents[2]
+UPKEEP = ROOT / "dags" / "hindsight_upkeep.py"
+EXAMPLE = ROOT / "docs" / "examples" / "retrain_on_snapshots.py"
+
+
+def parsed(path: Path) -> DAG:
+    bag = DagBag(path, bundle_path=path.parent, bundle_name="dags-folder")
+    assert not bag.import_errors
+    (dag,) = bag.dags.values()
+    return dag
+
+
+def test_the_upkeep_has_one_task_per_concern_and_none_waits_for_another() -> None:
+    dag = parsed(UPKEEP)
+    assert dag.dag_id == "hindsight_upkeep"
+    assert set(dag.task_ids) == {"remove_old", "send_unsent", "find_missing"}
+    assert not [task for task in dag.tasks if task.upstream_task_ids]
+    assert (dag.catchup, dag.max_active_runs) == (False, 1)
+    assert DagSerialization.deserialize_dag(DagSerialization.serialize_dag(dag)).dag_id == dag.dag_id
+    assert len(UPKEEP.read_text().splitlines()) < 40
+
+
+@pytest.mark.parametrize("path", [UPKEEP, EXAMPLE], ids=lambda path: path.stem)
+def test_parsing_imports_nothing_that_only_tasks_need(path: Path) -> None:
+    program = (
+        f"import sys, runpy; runpy.run_path({str(path)!r});"
+        "heavy = ('pandas', 'scipy', 'duckdb', 'alembic', 'matplotlib', 'psycopg', 'hindsight.pipeline');"
+        "print([name for name in heavy if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_the_example_is_scheduled_on_what_a_monitor_tells() -> None:
+    dag = parsed(EXAMPLE)
+    assert isinstance(dag.timetable, PartitionedAssetTimetable)
+    asset = dag.timetable.asset_condition
+    assert isinstance(asset, Asset)
+    monitors = {found.name: build(found) for found in load_all(ROOT / "include" / "monitors")}
+    outlets = monitors["flight_delay"].get_task("compute_snapshots").outlets
+    assert [(each.name, each.uri) for each in outlets] == [(asset.name, asset.uri)]
+    assert not [task for task in monitors["flight_delay"].tasks if task.outlets and task.outlets != outlets]

@@ -1,0 +1,134 @@
+"""The upkeep serves every monitor, whatever becomes of the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+
+from commands import BROKEN, CHURN, command, project, refused, said
+from hindsight.domain.records import Delivery, Notification
+from hindsight.domain.values import Severity
+from hindsight.errors import HindsightError
+from hindsight.message import Document, Tone, to_json
+from hindsight.notifiers import FALLBACK, channel_key
+from hindsight.orchestration.places import last_day
+from hindsight.orchestration.runtime import command_line_runtime
+from hindsight.orchestration.steps import UpkeepStep
+from hindsight.orchestration.upkeep import monitors, tend
+from hindsight.store import Store
+
+SECOND = CHURN.replace("monitor: churn", "monitor: second") + "retention: {statistics: 21d, snapshots: 21d}\n"
+SECOND = SECOND.replace("segments:", "windows: [7d]\nsegments:").replace("Europe/Berlin", "UTC")
+
+
+DOCUMENT = Document(
+    "daily", "churn", date(2024, 3, 17), Severity.WARNING, Tone.WARNING, "title", "subject", "line"
+)
+
+
+@pytest.fixture
+def root(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A project of two monitors that have run until 17 March, and of one whose file is wrong."""
+    with project(tmp_path, database) as root:
+        said("store", "upgrade")
+        (root / "monitors" / "second.yaml").write_text(SECOND)
+        for name, start in (("churn", "2024-03-10"), ("second", "2024-02-20")):
+            said("run", name, "--start", start, "--end", "2024-03-17")
+        (root / "monitors" / "broken.yaml").write_text(BROKEN)
+        monkeypatch.setenv("HINDSIGHT_LAST_DAY", "2024-03-17")
+        yield root
+
+
+def enqueue(monitor: str, notifier: str) -> None:
+    """Lay an unsent message into the outbox."""
+    store = command_line_runtime().store
+    row = Notification(
+        monitor=monitor,
+        day=date(2024, 3, 17),
+        kind="daily",
+        notifier=notifier,
+        incidents=(),
+        severity=Severity.WARNING,
+        document=to_json(DOCUMENT),
+        state=Delivery.PENDING,
+        reason="test",
+    )
+    with store.transaction() as connection:
+        store.enqueue(connection, [row])
+
+
+def state_of(monitor: str) -> Delivery:
+    store = command_line_runtime().store
+    with store.transaction() as connection:
+        (row,) = (each for each in store.notifications(connection, monitor) if each.reason == "test")
+    return row.state
+
+
+def test_when_all_is_well_only_the_broken_file_is_complained_of(root: Path) -> None:
+    runtime = command_line_runtime()
+    for concern in ("remove_old", "send_unsent", "find_missing"):
+        done, failed = tend(concern, monitors(), runtime)
+        assert set(done) == {"churn", "second"}
+        assert len(failed) == (concern == "find_missing")
+    assert failed[0].startswith("broken does not run, for its file has errors:\n")
+    assert "broken.yaml:" in failed[0]
+    assert done == {"churn": {"missing": 0}, "second": {"missing": 0}}
+
+
+def test_one_monitor_that_fails_holds_back_no_other(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HINDSIGHT_LAST_DAY", "2024-03-18")
+    said("run", "second", "--start", "2024-03-18")
+    with pytest.raises(HindsightError) as red:
+        UpkeepStep(task_id="find_missing").execute({})  # type: ignore[typeddict-item]
+    report = str(red.value)
+    assert "churn lacks 1 day: 2024-03-18." in report
+    assert "broken does not run" in report
+    assert "second" not in report
+
+
+def test_what_lies_unsent_is_sent_and_a_receiver_that_is_away_holds_back_no_other(root: Path) -> None:
+    enqueue("churn", "slack:nobody-names-it")
+    enqueue("second", channel_key(FALLBACK))
+    done, failed = tend("send_unsent", monitors(), command_line_runtime())
+    assert state_of("second") is Delivery.LOGGED
+    assert done["second"]["logged"] == 1
+    assert state_of("churn") is Delivery.DEAD
+    (sentence,) = failed
+    assert "churn were not delivered" in sentence
+    assert "no longer names this notifier" in sentence
+
+
+def test_old_results_are_removed_where_a_monitor_says_so(root: Path) -> None:
+    done, failed = tend("remove_old", monitors(), command_line_runtime())
+    assert not failed
+    assert done["churn"] == {"statistics": 0, "snapshots": 0, "detections": 0}
+    assert all(done["second"].values())
+    store: Store = command_line_runtime().store
+    with store.transaction() as connection:
+        starts = {state.window_start for state in store.window_states(connection, "second")}
+    assert min(starts) == datetime(2024, 2, 26, tzinfo=UTC)
+
+
+def test_the_command_does_the_same_for_one_or_all(root: Path) -> None:
+    assert said("upkeep", "churn").splitlines() == [
+        "remove_old of churn: statistics 0, snapshots 0, detections 0",
+        "send_unsent of churn: sent 0, logged 0, failed 0",
+        "find_missing of churn: missing 0",
+    ]
+    result = command("upkeep")
+    assert result.exit_code == 2
+    assert "find_missing of second: missing 0" in result.stdout
+    assert "broken does not run" in result.stderr
+    assert "there is no monitor 'chrun' (did you mean 'churn'?)" in refused("upkeep", "chrun")
+
+
+def test_a_last_day_that_is_none_is_refused(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert last_day() == date(2024, 3, 17)
+    monkeypatch.setenv("HINDSIGHT_LAST_DAY", "")
+    assert last_day() is None
+    monkeypatch.setenv("HINDSIGHT_LAST_DAY", "the end")
+    with pytest.raises(HindsightError, match="HINDSIGHT_LAST_DAY='the end' is not a day such as"):
+        last_day()
