@@ -223,7 +223,10 @@ def test_a_monitor_that_is_not_there_is_named(root: Path, name: str) -> None:
 @pytest.mark.parametrize(
     "arguments, sentence",
     [
-        (("snapshots", "churn", "--at", "soon"), "'soon' is not a number of days or hours such as '7d' or '6h'."),
+        (
+            ("snapshots", "churn", "--at", "soon"),
+            "'soon' is not a number of days or hours such as '7d' or '6h'.",
+        ),
         (("snapshots", "churn", "--window", "7"), f"'7' is not {Span.WRITTEN}."),
         (
             ("run", "churn", "--start", "2024-03-02", "--end", "2024-03-01"),

@@ -101,6 +101,9 @@ def test_frames_are_typed(root: Path) -> None:
         (("nowcast", "churn", "--start", "2024-03-09", "--end", "2024-03-01"), "is before the start"),
         (("nowcast", "churn", "--start", "soon"), "'soon' is not a day such as"),
         (("delay", "churn", "--metric", "volume"), "needs no labels"),
+        (("delay", "churn", "--metric", "coverage"), "stands beside every other metric by label age"),
+        (("delay", "churn", "--metric", "label_delay"), "says how the logs are, not how the model did"),
+        (("nowcast", "churn", "--segment", "cuntry=DE"), "no segment 'cuntry=DE' there (did you mean"),
         (("delay", "churn", "--known", "0"), "0 is not a share of the truth"),
         (
             ("delay", "churn", "--start", "2024-03-19"),

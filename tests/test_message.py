@@ -29,7 +29,8 @@ from episodes import (
 )
 from hindsight.domain.records import Detection, Snapshot
 from hindsight.domain.values import IncidentClass, Maturity, Notify, Severity
-from hindsight.incidents import Correction, fold, replay, revisions
+from hindsight.incidents import Correction, as_told, fold, notes, replay, revisions
+from hindsight.incidents.revised import window_of
 from hindsight.message import (
     Document,
     Fact,
@@ -174,7 +175,7 @@ def test_revisions_and_corrections_are_a_quiet_note() -> None:
         "the performance incident of Fri 1 Mar 2013 ended on Mon 4 Mar 2013.",
         (
             "recall of v1, 28 days to Fri 1 Mar 2013: CLEAR (0.590) with labels 7 days old, "
-            "now BREACH (0.412) with labels 30 days old"
+            "now BREACH (0.412) with labels 30 days old."
         ),
     )
 
@@ -190,8 +191,9 @@ def test_a_message_of_corrections_alone_says_so() -> None:
 def test_a_note_says_what_changed_and_how_the_incident_stands_and_wakes_nobody() -> None:
     detections = [*story("BBB", severity=CRITICAL), detection(23, CLEAR, horizon=30, severity=CRITICAL)]
     stored = tuple(replace(i, told_on=run(0)) for i in fold(detections, (), ZONE))
-    found = revisions(detections, stored, ZONE)
-    decision = decided(detections, 23, stored=stored, revisions=found)
+    named = as_told([(stored[0].id, detections[0])])
+    waiting = notes({window_of(detections[0]): json.loads(named)[0]}, detections, ZONE)
+    decision = decided(detections, 23, stored=stored, notes=waiting)
     document = compose(decision, spec(), snapshots=map(snapshot_of, detections))
     assert document.first_line == (
         "[REVISED] flight_delay: recall of v1, 28 days to Fri 22 Feb 2013: BREACH (0.412) with labels 7 days "
@@ -201,7 +203,7 @@ def test_a_note_says_what_changed_and_how_the_incident_stands_and_wakes_nobody()
     assert document.tone is Tone.QUIET
     assert document.thread == stored[0].id
     assert "<!" not in slack_text(document)
-    assert [section.heading for section in document.sections] == ["Revised since it was told"]
+    assert document.sections == ()  # the first line has said it
 
 
 def test_a_summary_of_quiet_days_says_that_they_were_quiet() -> None:

@@ -15,6 +15,7 @@ from episodes import (
     BREACH,
     CLEAR,
     CRITICAL,
+    INSUFFICIENT,
     LABEL_HEALTH,
     WARNING,
     ZONE,
@@ -22,10 +23,20 @@ from episodes import (
     run,
     story,
 )
-from hindsight.domain.records import Delivery, Detection, Incident
+from hindsight.domain.records import Delivery, Detection, Incident, Notification
 from hindsight.domain.values import Horizon, IncidentClass, Notify, Severity
-from hindsight.incidents import Correction, History, corrections, fold, replay, revisions
-from hindsight.policy import Act, Decision, Kind, decide, lowest_audible, route, told
+from hindsight.incidents import (
+    Correction,
+    History,
+    as_told,
+    corrections,
+    fold,
+    last_told,
+    notes,
+    replay,
+    revisions,
+)
+from hindsight.policy import Act, Decision, Kind, decide, heard, lowest_audible, route, told
 from hindsight.windows import DayRange, run_day
 
 
@@ -98,7 +109,7 @@ def test_an_incident_found_in_silence_and_still_open_is_told_once_by_the_first_l
     detections = story("BBBBB")
     first = live(detections, 3)
     assert first.reason == "1 incident found in silence, still open and told for the first time"
-    stored = told(fold(detections, (), ZONE), first, route(first, [Ear()], Ear()))
+    stored = told(fold(detections, (), ZONE), first)
     assert [i.told_on for i in stored] == [run(3)]
     assert live(detections, 4, stored).act is Act.NOTHING
 
@@ -118,7 +129,7 @@ def test_what_was_told_on_a_later_day_is_not_told_again_by_the_run_of_an_earlier
 def test_the_same_run_decides_the_same_when_it_is_run_again() -> None:
     for detections, day in ((story("CB"), 1), (story("BBBB"), 3)):
         first = live(detections, day)
-        again = live(detections, day, told(fold(detections, (), ZONE), first, route(first, [Ear()], Ear())))
+        again = live(detections, day, told(fold(detections, (), ZONE), first))
         assert again.act is first.act is Act.SEND
         assert (again.reason, again.incidents) == (first.reason, first.incidents)
 
@@ -198,66 +209,130 @@ def test_revisions_wait_for_the_next_message_and_are_told_once() -> None:
     assert [r.day for r in summary.revisions] == [run(33), run(34), run(35)]
 
 
-def revised_story(*later: str) -> tuple[list[Detection], tuple[Incident, ...]]:
+def message(decision: Decision) -> Notification:
+    """A message as the outbox keeps it."""
+    told_now = [(r.incident, r.later) for r in decision.revisions if r.incident]
+    if decision.kind is not Kind.REVISED:
+        told_now += [(c.incident.id, d) for c in decision.cases if c.incident.is_open for d in c.evidence]
+    return Notification(
+        monitor="flight_delay",
+        day=decision.day,
+        kind=decision.kind,
+        notifier="log:1",
+        incidents=decision.incidents,
+        severity=decision.severity,
+        document="{}",
+        state=Delivery.PENDING,
+        reason=decision.reason,
+        judgements=as_told(told_now),
+    )
+
+
+def lived(detections: list[Detection], first: int, last: int) -> list[Decision]:
+    """Live days one by one, each with what was known by then and told before."""
+    stored: tuple[Incident, ...] = ()
+    messages: list[Notification] = []
+    decisions = []
+    for day in range(first, last + 1):
+        known = [d for d in detections if run_day(d.as_of, ZONE) <= run(day)]
+        history = replay(known, stored, ZONE)
+        (decision,) = decide(
+            Notify.LIVE,
+            days(day),
+            history,
+            revisions=revisions(known, history.incidents, ZONE),
+            corrections=corrections(stored, history.incidents),
+            notes=notes(last_told(messages), known, ZONE),
+        )
+        stored = history.incidents
+        if decision.act is Act.SEND:
+            stored = told(stored, decision)
+            messages.append(message(decision))
+        decisions.append(decision)
+    return decisions
+
+
+def sent(decisions: list[Decision]) -> list[tuple[date, Kind]]:
+    return [(d.day, d.kind) for d in decisions if d.act is Act.SEND]
+
+
+def judged_later(*later: str) -> list[Detection]:
     """A breach told on day 0 that goes on, and what each later age says of the window it began with."""
-    detections = story("BBB")
-    for horizon, verdict in enumerate(later, 30):
-        judged = {"B": BREACH, "C": CLEAR}[verdict]
-        detections.append(detection(horizon - 7, judged, horizon=horizon))
-    return detections, told_on(0, detections)
-
-
-def noted(detections: list[Detection], stored: tuple[Incident, ...], day: int) -> Decision:
-    history = replay(detections, stored, ZONE)
-    found = revisions(detections, history.incidents, ZONE)
-    (decision,) = decide(Notify.LIVE, days(day), history, revisions=found)
-    return decision
+    verdicts = {"B": BREACH, "C": CLEAR, "?": INSUFFICIENT}
+    return [
+        *story("BBB"),
+        *(detection(age - 7, verdicts[verdict], horizon=age) for age, verdict in enumerate(later, 30)),
+    ]
 
 
 def test_later_labels_that_clear_what_was_told_give_one_quiet_note() -> None:
-    detections, stored = revised_story("C")
-    note = noted(detections, stored, 23)
-    assert (note.act, note.kind) == (Act.SEND, Kind.REVISED)
+    decisions = lived(judged_later("C"), 0, 30)
+    assert sent(decisions) == [(run(0), Kind.DAILY), (run(23), Kind.REVISED)]
+    note = decisions[23]
     assert note.reason == "later labels change 1 verdict that people were told"
-    assert note.incidents == (stored[0].id,)
-    assert [r.later.verdict for r in note.revisions] == [CLEAR]
-    assert noted(detections, stored, 24).act is Act.NOTHING
-    assert noted(detections, stored, 23) == note
+    assert note.incidents == decisions[0].incidents
+    assert [(r.first.verdict, r.later.verdict) for r in note.revisions] == [(BREACH, CLEAR)]
 
 
-def test_a_verdict_that_turns_twice_is_noted_twice_and_one_that_stays_never() -> None:
-    detections, stored = revised_story("C", "C", "B")
-    kinds = [noted(detections, stored, day).kind for day in (23, 24, 25)]
-    acts = [noted(detections, stored, day).act for day in (23, 24, 25)]
-    assert acts == [Act.SEND, Act.NOTHING, Act.SEND]
-    assert (kinds[0], kinds[2]) == (Kind.REVISED, Kind.REVISED)
+def test_a_verdict_that_turns_twice_is_noted_twice_each_time_against_what_was_told_last() -> None:
+    decisions = lived(judged_later("C", "C", "B"), 0, 30)
+    assert sent(decisions) == [(run(0), Kind.DAILY), (run(23), Kind.REVISED), (run(25), Kind.REVISED)]
+    turned = decisions[25].revisions[0]
+    assert (turned.first.verdict, str(turned.first.horizon)) == (CLEAR, "30d")
+
+
+def test_to_know_less_later_revises_nothing() -> None:
+    assert sent(lived(judged_later("?", "B"), 0, 30)) == [(run(0), Kind.DAILY)]
 
 
 def test_a_window_that_no_message_rested_on_is_not_noted() -> None:
-    detections = story("BBB")
     # The second day of the incident sent nothing, so nobody was told of its window.
-    detections.append(detection(24, CLEAR, horizon=30))
-    assert noted(detections, told_on(0, detections), 24).act is Act.NOTHING
+    detections = [*story("BBB"), detection(24, CLEAR, horizon=30)]
+    assert sent(lived(detections, 0, 30)) == [(run(0), Kind.DAILY)]
 
 
-def test_what_was_told_late_is_noted_too() -> None:
-    detections = [*story("BBB"), detection(25, CLEAR, horizon=30)]
-    stored = told_on(2, detections)
-    assert noted(detections, stored, 25).kind is Kind.REVISED
+def test_a_note_that_fell_into_silence_is_sent_by_the_next_live_run() -> None:
+    detections = judged_later("C")
+    (told_first,) = [d for d in lived(detections, 0, 0) if d.act is Act.SEND]
+    stored = told(replay(detections[:3], (), ZONE).incidents, told_first)
+    history = replay(detections, stored, ZONE)
+    waiting = notes(last_told([message(told_first)]), detections, ZONE)
+    (silent,) = decide(Notify.NONE, days(23), history, notes=waiting)
+    assert silent.act is Act.SUPPRESS
+    (live_later,) = decide(Notify.LIVE, days(27), history, notes=waiting)
+    assert (live_later.act, live_later.kind) == (Act.SEND, Kind.REVISED)
+
+
+def test_rows_that_landed_late_and_turn_a_told_verdict_give_a_note_though_the_incident_goes_on() -> None:
+    before, after = story("BBB"), story("CBB")
+    (first,) = [d for d in lived(before, 0, 0) if d.act is Act.SEND]
+    found = notes(last_told([message(first)]), after, ZONE)
+    assert [(r.first.verdict, r.later.verdict) for r in found] == [(BREACH, CLEAR)]
+    assert found[0].first.observed == before[0].observed
+
+
+def test_a_told_incident_that_had_ended_and_is_withdrawn_is_noted_by_its_window() -> None:
+    (first,) = [d for d in lived(story("BCC"), 0, 0) if d.act is Act.SEND]
+    stored, after = told(replay(story("BCC"), (), ZONE).incidents, first), story("CCC")
+    waiting = notes(last_told([message(first)]), after, ZONE)
+    (decision,) = decide(Notify.LIVE, days(3), replay(after, stored, ZONE), notes=waiting)
+    assert (decision.act, decision.kind) == (Act.SEND, Kind.REVISED)
 
 
 def test_a_note_is_no_second_message_of_a_day_that_has_one() -> None:
-    detections, stored = revised_story("C")
-    detections += story("B", start=23, segment="origin=JFK")
-    decision = noted(detections, stored, 23)
-    assert (decision.kind, decision.reason) == (Kind.DAILY, "1 incident grew")
-    assert len(decision.revisions) == 1
+    detections = [*judged_later("C"), *story("B", start=23, segment="origin=JFK")]
+    decisions = lived(detections, 0, 30)
+    assert sent(decisions) == [(run(0), Kind.DAILY), (run(23), Kind.DAILY)]
+    assert len(decisions[23].revisions) == 1
 
 
-def test_what_had_its_own_note_does_not_ride_along_later() -> None:
-    detections, stored = revised_story("C")
-    detections += story("B", start=26, segment="origin=JFK")
-    assert noted(detections, stored, 26).revisions == ()
+def test_what_an_earlier_run_of_the_day_has_told_is_no_news_but_for_what_nobody_was_told() -> None:
+    detections = story("B")
+    history = replay(detections, told_on(0, detections), ZONE)
+    for stored, act in ((told_on(0, detections), Act.NOTHING), ((), Act.SEND)):
+        history = replay(detections, stored, ZONE)
+        (decision,) = decide(Notify.LIVE, days(0), history, heard=history.transitions)
+        assert decision.act is act
 
 
 # --- none and summary ---------------------------------------------------------------------------
@@ -301,7 +376,7 @@ def test_a_summary_leaves_out_what_ended_before_it_and_began_after_it() -> None:
 def test_an_incident_told_by_a_summary_is_not_told_again_by_the_next_live_run() -> None:
     detections = story("BBBB")
     (summary,) = decide(Notify.SUMMARY, days(0, 2), replay(detections[:3], (), ZONE))
-    stored = told(fold(detections[:3], (), ZONE), summary, route(summary, [Ear()], Ear()))
+    stored = told(fold(detections[:3], (), ZONE), summary)
     assert live(detections, 3, stored).act is Act.NOTHING
 
 
@@ -336,8 +411,8 @@ def test_nothing_to_tell_takes_no_route_and_silence_is_recorded_at_each() -> Non
 def test_nobody_is_told_what_every_notifier_holds_back() -> None:
     detections = story("BBB")
     decision = live(detections, 0)
-    kept = told(fold(detections, (), ZONE), decision, route(decision, [Ear(CRITICAL)], Ear()))
-    assert [i.told_on for i in kept] == [None]
+    assert not heard(route(decision, [Ear(CRITICAL)], Ear()))
+    assert heard(route(decision, [Ear(CRITICAL), Ear(WARNING)], Ear()))
 
 
 def test_an_incident_too_mild_for_everybody_is_not_brought_up_every_day() -> None:
@@ -388,11 +463,11 @@ class Team:
         wrong = corrections(self.stored, history.incidents)
         self.stored = history.incidents
         for decision in decide(mode, span, history, corrections=wrong):
-            routes = route(decision, [Ear()], Ear())
-            if decision.act is Act.SEND:
-                self.outbox.setdefault((decision.day, decision.kind), decision)
+            key = decision.day, decision.kind
+            if decision.act is Act.SEND and key not in self.outbox:
+                self.outbox[key] = decision
                 self.believe(decision)
-            self.stored = told(self.stored, decision, routes)
+                self.stored = told(self.stored, decision)
 
     def believe(self, decision: Decision) -> None:
         """What a reader of the message takes to be open from now on."""

@@ -4,14 +4,34 @@ Copy it into your folder of DAGs, and put your training in the place of `retrain
 
 Every run of `monitor__flight_delay` announces the days that it judged, each as a partition of one asset.  A
 day is announced again at each label age it reaches, so most of these runs have nothing to do: they end at
-`truth_is_in` and are skipped.  Only a day that has come to the last age with enough labels is trained on.
-A run by hand names its day by the partition key, and is taken at its word.
+`truth_is_in` and are skipped.  Only a day that has come to the last age with enough labels is trained on, and
+again when labels that landed late have changed it.  A run by hand names its day by the partition key, and is
+taken at its word.
 """
+
+from datetime import UTC, date, datetime, timedelta
 
 from airflow.sdk import DAG, Asset, PartitionedAssetTimetable, get_current_context, task
 
-SNAPSHOTS = Asset("hindsight://flight_delay/snapshots")
+MONITOR = "flight_delay"
 LAST_AGE = "30d"
+SNAPSHOTS = Asset(f"hindsight://{MONITOR}/snapshots")
+
+
+def is_mature(day: str, told: dict) -> bool:
+    """Whether a day has come to the last age with enough labels, as an event tells or else the store."""
+    if day in told:
+        return told[day].get(LAST_AGE, {}).get("maturity") == "mature"
+    # A run of many days says of its newest windows only how mature they are.
+    from hindsight import read_snapshots
+
+    noon = datetime.combine(date.fromisoformat(day), datetime.min.time(), UTC) + timedelta(hours=12)
+    around = {"start": noon - timedelta(days=2), "end": noon + timedelta(days=1)}
+    found = read_snapshots(MONITOR, metric="coverage", at=LAST_AGE, window="1d", segment="ALL", **around)
+    # Where the monitor lives, the day is the newest one that has begun by its noon.
+    mine = found[found["window_start"] == found["window_start"].max()]
+    return bool(len(mine)) and bool((mine["maturity"] == "mature").all())
+
 
 with DAG(
     dag_id="retrain_on_snapshots",
@@ -23,14 +43,13 @@ with DAG(
 
     @task.short_circuit
     def truth_is_in() -> bool:
-        """Whether the labels of this run's day are all in, as far as its events tell."""
+        """Whether the labels of this run's day are all in."""
         context = get_current_context()
         day, events = context["partition_key"], context["triggering_asset_events"]
         if not events:
             return day is not None
         # Events of one day that come close together make one run.
-        ages = [event.extra.get(day, {}) for event in events[SNAPSHOTS]]
-        return any(age.get(LAST_AGE, {}).get("maturity") == "mature" for age in ages)
+        return any(is_mature(day, event.extra) for event in events[SNAPSHOTS])
 
     @task
     def retrain() -> str:

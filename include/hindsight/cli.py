@@ -182,6 +182,7 @@ def run(
         sys.stdout.write(json.dumps(done, default=str) + "\n")
         return
     for name, counts in done.items():
+        counts["again"] = len(counts.get("again", ())) or None  # by name only where somebody waits for them
         said = ", ".join(f"{key} {value}" for key, value in counts.items() if value not in ({}, [], None))
         out.print(f"{name}: {said}", markup=False, highlight=False, soft_wrap=True)
 
@@ -255,6 +256,7 @@ def snapshots(
     as_json: JsonFlag = False,
 ) -> None:
     """Metric values by window, as known at each as-of; or as known on one day."""
+    from hindsight.pipeline.asked import refuse_far
     from hindsight.reading import instant, read_exact_snapshots, read_snapshots
 
     if exact and (as_of is None or start is None or at is not None):
@@ -268,6 +270,9 @@ def snapshots(
         spec = spec_of(monitor)
         name = spec.monitor
         only: dict[str, Any] = {"metric": metric, "window": window, "segment": segment, "version": version}
+        for named in (start, end):
+            if named is not None:
+                refuse_far(named)
         if exact and as_of is not None and start is not None:
             frame = read_exact_snapshots(monitor, as_of, start.date(), (end or start).date(), **only)
         else:
@@ -378,6 +383,9 @@ def delay(
     ages = framed(report.telling(), type(report.ages[0]))
     show(ages, False, f"Labels of {report.monitor} by age", list(ages.columns))
     columns = ["metric", "version", "horizon", "coverage", "value", "early_minus_final", "standard_error"]
+    if frame.empty:
+        out.print("No metric has a value at every label age in any single window.", highlight=False)
+        return
     show(frame, False, f"Metrics of {report.monitor} by label age", [*columns, "windows"])
 
 

@@ -67,6 +67,9 @@ UPKEEP: Final = (
 )
 """The points of the upkeep, which no run of a monitor reaches."""
 
+ANNOUNCING: Final = ("compute_snapshots.announced",)
+"""The point that only Airflow's task reaches: its windows are named, and it has not yet succeeded."""
+
 hook: Callable[[str], None] | None = None
 """What a test has happen at a point; nothing else sets it."""
 

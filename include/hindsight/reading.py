@@ -8,7 +8,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
-from hindsight.domain.values import Grain, Horizon, Span
+from hindsight.domain.values import Horizon, Span
 from hindsight.errors import HindsightError
 from hindsight.orchestration.runtime import command_line_runtime
 from hindsight.store import frames
@@ -79,12 +79,11 @@ def read_exact_snapshots(
     Of the windows that begin on the local days from `start` to `end`.  See `hindsight.pipeline.exact`.
     """
     from hindsight.pipeline.exact import exact_snapshots
+    from hindsight.pipeline.plan import counted
     from hindsight.windows import DayRange
 
     spec = spec_of(monitor)
-    spans = [] if window is None else [age(window, Span)]
-    if spec.grain is Grain.HOUR:
-        spans = [span if span.calendar else span.in_hours() for span in spans]
+    spans = [] if window is None else [counted(spec, age(window, Span))]
     days = DayRange(start, end)
     found = exact_snapshots(spec, instant(as_of, monitor), days, command_line_runtime(), spans)
     wanted = {"metric": metric, "segment": segment, "version": version}

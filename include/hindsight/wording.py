@@ -12,11 +12,8 @@ from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from hindsight.domain.records import Detection
-from hindsight.domain.values import ALL, UNVERSIONED, IncidentClass, Span
+from hindsight.domain.values import ALL, UNVERSIONED, Z95, IncidentClass, Span
 from hindsight.windows import run_day, shift
-
-Z95 = 1.959964
-"""How many standard errors a 95 % interval reaches to either side."""
 
 NAME_LIMIT = 60
 """Longest name (of a monitor, version, segment, detector ...) that a message prints whole."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from hindsight.config import load
+from hindsight.config.grain import WAIT
 from hindsight.domain.spec import MonitorSpec
 from hindsight.domain.values import NO_LABELS, Grain, Horizon, Span
 from hindsight.errors import ConfigError
@@ -68,6 +69,31 @@ def test_what_is_left_out_is_usual_for_hours(loaded: Load) -> None:
     short = loaded(("maturity: {horizons: [1h, 6h, 1d]}\n", "maturity: {min_coverage: 0.5}\n"))
     assert short.horizons == (NO_LABELS, Horizon(1, "h"), Horizon(6, "h"), Horizon(24, "h"))
     assert loaded(("[1h, 6h, 1d]", "[1h, 6h], wait: 2h")).maturity.wait == timedelta(hours=2)
+
+
+def test_beside_the_shipped_defaults_it_has_what_is_usual_for_hours_too(loaded: Load) -> None:
+    shipped = (Path(__file__).parents[2] / "include" / "monitors" / "_defaults.yaml").read_text()
+    left_out = ("maturity: {horizons: [1h, 6h, 1d]}\n", "")
+    spec = loaded(left_out, defaults=shipped)
+    assert spec.horizons == (NO_LABELS, Horizon(1, "h"), Horizon(6, "h"), Horizon(24, "h"))
+    assert spec.maturity.wait == timedelta(minutes=30)
+    by_day = ("grain: hour\n", ""), ("window: 6h, at: 6h", "window: 1d, at: 1d")
+    daily = loaded(left_out, *by_day, defaults=shipped)
+    assert daily.horizons == (NO_LABELS, Horizon(1), Horizon(7), Horizon(30))
+    assert daily.maturity.wait == timedelta(hours=6)
+
+
+def test_the_longest_wait_is_what_the_page_on_time_says(loaded: Load) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "time.md").read_text(encoding="utf-8")
+    assert "at most `airflow.max_active_runs` less one hours, or 30m where that is 1" in page
+    for runs, longest in ((1, "30m"), (2, "1h"), (4, "3h")):
+        own = f"[1h, 6h, 1d], wait: {longest}}}\nairflow: {{max_active_runs: {runs}}}"
+        told = loaded(("[1h, 6h, 1d]}", own))
+        assert told.maturity.wait == {"30m": WAIT}.get(longest, (runs - 1) * timedelta(hours=1))
+        with pytest.raises(ConfigError, match=f"wait {longest} at most"):
+            loaded(
+                ("[1h, 6h, 1d]}", own.replace(f"wait: {longest}", "wait: 181m" if runs == 4 else "wait: 61m"))
+            )
 
 
 def test_lengths_that_are_inherited_are_counted_in_hours_too(loaded: Load) -> None:
@@ -146,6 +172,13 @@ def test_a_day_by_the_day_and_one_by_the_hour_are_not_the_same_statistics(loaded
                 )
             ],
             "11:5: a trend needs a window of at least 14h, not 6h",
+        ),
+        (
+            [
+                ("grain: hour", "grain: hour\ntimezone: Pacific/Apia"),
+                ("{start: 2024-03-01, end: 2024-03-31}", "{start: 2011-12-30, end: 2011-12-30}"),
+            ],
+            "9:20: 2011-12-30 is no day in Pacific/Apia: the zone skipped it",
         ),
         (
             [("grain: hour", "grain: week")],

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from copy import deepcopy
+from dataclasses import fields, replace
 from functools import cache
+from time import process_time
+from typing import Any
 
 import numpy as np
 import pytest
@@ -106,6 +109,14 @@ def known(batches: tuple[Statistics, ...]) -> Known:
 @cache
 def stationary(rate: Callable[[Array], Array], spread: float = 0.0) -> Known:
     return world(1, rate, spread=spread)
+
+
+def recorded(windows: list[Window]) -> Nowcasts:
+    """Made-up estimates of these windows, whose errors are as large as sampling explains."""
+    rng, many = np.random.default_rng(11), len(windows)
+    final, one = rng.normal(0.8, 0.01, many), np.ones(many)
+    estimate = final + rng.normal(0.0, 0.01, many)
+    return Nowcasts(tuple(windows), estimate, final, one, 0.01 * one, final, 99.0 * one, 0.0 * one)
 
 
 def windows(known: Known, length: int, age: int) -> list[Window]:
@@ -253,7 +264,91 @@ def test_without_a_past_the_interval_rests_on_sampling_alone() -> None:
     first = int(np.flatnonzero(np.isfinite(found.estimate))[0])
     assert course.past[first] == course.apart[first] == 0
     assert course.ratio[first] == 1.0
-    assert course.half[first] == pytest.approx(4.2 * found.sampling[first], rel=0.02)
+    # Student's 97.5 % quantile for 2 degrees of freedom, from a table.
+    assert course.half[first] == pytest.approx(4.3027 * found.sampling[first], rel=1e-4)
+
+
+def test_a_monitor_that_only_now_began_has_no_unit_that_shows_late_labels() -> None:
+    whole = world(7, days=60, rows=50)
+    computed = whole.computed.copy()
+    # The first run was that of day 40: it judged older days at old ages, and none of them when it was young.
+    for at, age in enumerate(AGES):
+        computed[at, : 40 - age] = False
+    live = replace(whole, computed=computed)
+    old = live.computed[-1] & (live.statistics[-1].labelled > 0)
+    assert old.sum() > 3 * LEAST
+    found, course = estimates("recall", live, 1, 1)
+    assert np.isnan(found.estimate).all()
+    assert np.isnan(course.half).all()
+    assert found.told.max() < LEAST
+    # Days do not tell of an age at which nobody looked, and do of the others.
+    blind = whole.computed.copy()
+    blind[1] = np.arange(60) >= 40
+    rest = rest_of(replace(whole, computed=blind))
+    assert rest is not None
+    runs = np.array([50])
+    assert (rest.told(0, runs), rest.told(1, runs), rest.told(2, runs)) == (21, 0, 21)
+
+
+@pytest.mark.parametrize("kind", [world, errors])
+def test_labels_as_late_as_none_before_make_no_estimate(kind: Callable[..., Known]) -> None:
+    whole = kind(6, days=70, rows=50)
+    complete, day = whole.statistics[-1], 65
+    # All labels were in after a day, but those of day 65: as in an outage of the feed.
+    outage: Any = deepcopy(complete)
+    for field in fields(outage):
+        getattr(outage, field.name)[day] = getattr(whole.statistics[1], field.name)[day]
+    known = replace(whole, statistics=(whole.statistics[0], outage, complete, complete))
+    found, _ = estimates("recall" if kind is world else "mae", known, 1, 1)
+    ends = [window.last for window in found.windows]
+    assert np.isnan(found.estimate[ends.index(day)])
+    assert np.isfinite(found.so_far[ends.index(day)])
+    assert found.unheard[ends.index(day)] > 0.3
+    assert np.isfinite(found.estimate[ends.index(64)])
+
+
+def test_only_what_is_asked_for_is_tracked_and_it_is_the_same() -> None:
+    found, course = estimates("recall", stationary(boastful), 7, 1)
+    asked = np.arange(len(found.windows)) == 180
+    alone = tracked(found, 1, AGES[-1], TRACK, asked)
+    for name in ("half", "error", "absolute", "past", "apart", "inside", "ratio"):
+        assert getattr(alone, name)[180] == getattr(course, name)[180], name
+    assert np.isnan(alone.inside[:180]).all()
+
+
+def test_windows_that_overlap_count_as_many_as_lie_side_by_side() -> None:
+    found, course = estimates("recall", stationary(boastful), 7, 1)
+    i = len(found.windows) - 1
+    past = [
+        window
+        for j, window in enumerate(found.windows)
+        if found.windows[i].last + 1 - 30 - TRACK < window.last <= found.windows[i].last + 1 - 30
+        and found.sampling[j] > 0
+    ]
+    units = {unit for window in past for unit in range(window.first, window.last + 1)}
+    assert course.apart[i] == pytest.approx(len(units) / 7)
+    # Also with gaps, and of unequal lengths, as months are.
+    odd = recorded([Window(2, 4), Window(0, 9), Window(20, 29), Window(40, 49), Window(80, 80)])
+    assert tracked(odd, 0, 5, 90).apart[-1] == pytest.approx(30 / 8.25)
+
+
+def test_a_month_of_hours_is_tracked_in_no_time() -> None:
+    found = recorded([Window(i, i + 167) for i in range(1500)])
+    tracked(recorded([Window(0, 0)]), 6, 168, 672)  # imports what it needs
+    begin = process_time()
+    course = tracked(found, 6, 168, 672)
+    assert process_time() - begin < 2.5, "a set of every hour of every window took 6 seconds"
+    assert course.apart[-1] == pytest.approx((672 + 167) / 168)
+
+
+def test_an_estimate_that_sampling_explains_no_error_of_has_no_interval() -> None:
+    whole = world(6, days=90, rows=50)
+    complete = replace(whole, statistics=(whole.statistics[-1],) * len(AGES))
+    found, course = estimates("recall", complete, 7, 1)
+    there = np.isfinite(found.estimate)
+    assert there.any()
+    assert np.isnan(course.half[there]).all()
+    assert course.past[-1] > 0
 
 
 def test_a_day_that_was_not_computed_leaves_its_windows_without_an_estimate() -> None:

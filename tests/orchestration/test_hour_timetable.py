@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
+from zoneinfo import ZoneInfo
 
 import pendulum
 import pytest
@@ -63,6 +64,34 @@ def test_bounds_that_are_days_mean_all_their_local_hours(first: datetime, last: 
     assert len(infos) == len(set(starts(infos))) == count
     local = [start.astimezone(NEW_YORK.zone) for start in starts(infos)]
     assert (local[0].hour, local[-1].hour) == (0, 23)
+
+
+@pytest.mark.parametrize(
+    "first, last, hours",
+    [
+        # a midnight of UTC and one of the monitor's clock
+        (datetime(2013, 12, 18, 0, tzinfo=UTC), datetime(2013, 12, 18, 5, tzinfo=UTC), 6),
+        (datetime(2013, 12, 18, 5, tzinfo=UTC), datetime(2013, 12, 19, 0, tzinfo=UTC), 20),
+        # an hour that is no reader's midnight, up to the end of one in Berlin
+        (datetime(2013, 12, 18, 9, tzinfo=UTC), datetime(2013, 12, 18, 22, 59, 59, 999000, tzinfo=UTC), 14),
+    ],
+)
+def test_bounds_that_are_midnights_of_different_clocks_are_moments(
+    first: datetime, last: datetime, hours: int
+) -> None:
+    assert starts(list(enumerated(NEW_YORK, first, last))) == [first + i * HOUR for i in range(hours)]
+
+
+@pytest.mark.parametrize("reader", ["Europe/Berlin", "America/St_Johns", "Pacific/Honolulu", "Asia/Kolkata"])
+@pytest.mark.parametrize("day", [date(2013, 7, 4), date(2013, 12, 18)])
+def test_the_form_means_whole_days_on_either_side_of_a_change_of_the_clock(reader: str, day: date) -> None:
+    bounds = [
+        datetime.combine(when, clock, tzinfo=ZoneInfo(reader)).astimezone(UTC)
+        for when, clock in ((day, time()), (date(2013, 12, 18), time(23, 59, 59, 999000)))
+    ]
+    infos = starts(list(enumerated(NEW_YORK, *bounds)))
+    local = [infos[0].astimezone(NEW_YORK.zone), infos[-1].astimezone(NEW_YORK.zone)]
+    assert [(each.date(), each.hour) for each in local] == [(day, 0), (date(2013, 12, 18), 23)]
 
 
 def test_a_backfilled_run_is_filed_under_its_own_hour() -> None:
@@ -207,3 +236,17 @@ def test_a_day_that_the_zone_skipped_has_no_hours_to_run() -> None:
     apia = HourTimetable("Pacific/Apia", "00:10")
     with pytest.raises(BadRequest, match="2011-12-30 is no day in Pacific/Apia: the zone skipped it"):
         resolve_run(seen_by(apia, "manual", start="2011-12-30", end="2011-12-30"), NOW)
+
+
+def test_a_backfill_of_a_day_that_the_zone_skipped_makes_no_run() -> None:
+    apia = HourTimetable("Pacific/Apia", "00:10")
+    skipped, before = datetime(2011, 12, 30, tzinfo=UTC), datetime(2011, 12, 29, tzinfo=UTC)
+    assert list(enumerated(apia, skipped, skipped)) == []
+    hours = starts(list(enumerated(apia, before, skipped)))
+    assert (len(hours), hours[-1]) == (24, datetime(2011, 12, 30, 9, tzinfo=UTC))
+
+
+def test_logs_that_end_on_a_day_that_the_zone_skipped_end_on_the_day_before() -> None:
+    apia = HourTimetable("Pacific/Apia", "00:10", "2011-12-30")
+    assert apia.last_unit == datetime(2011, 12, 30, 9, tzinfo=UTC)
+    assert scheduled(apia, None) is None

@@ -30,6 +30,8 @@ def hour(*parts: int) -> datetime:
         ("2013-07-01T05:00", "2013-07-01T07:00", hour(2013, 7, 1, 9), hour(2013, 7, 1, 11)),
         ("2013-07-01T05:00Z", "2013-07-01", hour(2013, 7, 1, 5), hour(2013, 7, 2, 3)),
         ("2013-11-03T01:00-05:00", None, hour(2013, 11, 3, 6), hour(2013, 11, 3, 6)),
+        ("2013-11-03T01:00-04:00", None, hour(2013, 11, 3, 5), hour(2013, 11, 3, 5)),
+        ("2013-11-03", None, hour(2013, 11, 3, 4), hour(2013, 11, 4, 4)),
         ("2013-12-31", None, hour(2013, 12, 31, 5), hour(2013, 12, 31, 14)),  # as far as it is over
         ("2013-12-31T10:00", None, hour(2013, 12, 31, 15), hour(2013, 12, 31, 15)),  # refused by the run
     ],
@@ -94,6 +96,32 @@ def test_hours_are_whole_ones_of_utc_also_where_the_zone_is_half_an_hour_off() -
             "2011-12-30",
             None,
             "2011-12-30 is no day in Pacific/Apia: the zone skipped it.",
+        ),
+        (
+            HOURLY,
+            "2013-11-03T01:00",
+            None,
+            (
+                "2013-11-03T01:00 comes twice in America/New_York, where the clock is set back: give the "
+                "offset, 2013-11-03T01:00-04:00 or 2013-11-03T01:00-05:00."
+            ),
+        ),
+        (
+            HOURLY,
+            "2013-03-10T02:00",
+            None,
+            "2013-03-10T02:00 is no time in America/New_York: the clock skips it.",
+        ),
+        (
+            HOURLY,
+            "2013-07-01 05:00",
+            None,
+            "'2013-07-01 05:00' is not a day such as 2013-07-01 or an hour such as 2013-07-01T05:00.",
+        ),
+        *(
+            (spec, day, None, f"There are no logs of the year {day[:4]}: name a time from 1900 to 2199.")
+            for spec in (HOURLY, DAILY)
+            for day in ("9999-12-31", "0001-01-01", "9999-12-31T23:00", "1899-12-31", "2200-01-01")
         ),
     ],
 )

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -14,7 +15,16 @@ from hindsight.domain.spec import MaturityRule, MonitorSpec, PredictionColumns
 from hindsight.domain.values import Convention, Grain, Horizon, Span, Task
 from hindsight.errors import HindsightError
 from hindsight.pipeline.maturity import delay_report, maturity_curve
-from hindsight.pipeline.nowcast import ASSUMPTION, LEAST, LOOK_BACK, TRACK, Nowcast, nowcasts
+from hindsight.pipeline.nowcast import (
+    ASSUMPTION,
+    LEAST,
+    LOOK_BACK,
+    TRACK,
+    Nowcast,
+    kept_span,
+    nowcasts,
+    young,
+)
 from worlds import Bench, Logs, at, label, monitor, odd_logs, prediction, written
 
 FIRST = date(2024, 1, 1)
@@ -117,7 +127,89 @@ def test_too_young_a_monitor_says_what_it_lacks(bench: Bench, tmp_path: Path) ->
     bench.run(spec, FIRST, FIRST + timedelta(days=11))
     (row,) = ask(bench, spec, at=Horizon(0), version="v1")
     assert row.estimate is row.lower is row.inside is None
-    assert {row.remark} == {"5 mature units with labels before it, 7 are needed"}
+    assert row.remark == "5 mature units with labels before it were computed when as young, 7 are needed"
+    assert row.so_far is None, "no label at 0d"
+    assert row.coverage == 0.0
+
+
+def test_a_monitor_that_went_live_without_history_takes_no_early_labels_for_an_estimate(
+    bench: Bench, tmp_path: Path
+) -> None:
+    spec = at(monitor(windows=(Span(7),), segments=()), written(odd_logs(3, FIRST, 60), "parquet", tmp_path))
+    spec = replace(spec, maturity=replace(spec.maturity, horizons=(Horizon(1), Horizon(14))))
+    for day in range(
+        30, 39
+    ):  # the first judges day 16 at 14d, at which nobody looked when it was young
+        bench.run(spec, FIRST + timedelta(days=day))
+    for row in ask(bench, spec, metric="accuracy", window=Span(1), version="v1"):
+        assert row.estimate is row.lower is row.upper is None
+        assert row.remark == "0 mature units with labels before it were computed when as young, 7 are needed"
+    (row,) = ask(bench, spec, metric="accuracy", window=Span(1), version="v1", at=Horizon(1))
+    assert row.so_far is not None
+    assert row.coverage is not None
+
+
+def test_a_day_that_the_zone_skipped_is_computed_and_empty(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(LEAST, Grain.DAY, 3)  # type: ignore[arg-type]
+    rows, labels = [], []
+    for day in range(40):
+        moment = datetime(2011, 12, 1, 20, tzinfo=UTC) + timedelta(days=day)
+        for i in range(30):
+            row = prediction(f"a{day}-{i}", FIRST, (i + 1) / 32)
+            rows.append(row | {"predicted_at": moment, "logged_at": moment})
+            learnt = moment + timedelta(hours=6 + 40 * (i % 2))
+            labels.append({"request_id": f"a{day}-{i}", "actual": float(i % 3 > 0), "label_at": learnt})
+    place = written(Logs(rows, labels), "parquet", tmp_path)
+    spec = at(monitor(timezone="Pacific/Apia", windows=(Span(7),), segments=()), place)
+    bench.run(spec, date(2011, 12, 1), date(2012, 1, 8))  # there was no 30th of December
+    found = ask(
+        bench,
+        spec,
+        metric="accuracy",
+        window=Span(7),
+        at=Horizon(1),
+        start=date(2011, 12, 28),
+        end=date(2012, 1, 7),
+    )
+    starts = [row.window_start.astimezone(ZoneInfo("Pacific/Apia")).date() for row in found]
+    december = [date(2011, 12, day) for day in (22, 23, 25, 26, 27, 28, 29, 31)]
+    assert starts == [*december, date(2012, 1, 1)]
+    assert all(row.estimate is not None for row in found)
+    with bench.store.transaction() as connection:
+        kept = bench.store.snapshots(connection, spec.monitor, metric="accuracy", window=Span(7))
+    assert {row.window_start for row in found} <= {row.window_start for row in kept}
+
+
+def test_a_value_that_sampling_explains_no_error_of_has_no_interval_and_says_why(
+    bench: Bench, tmp_path: Path
+) -> None:
+    logs = odd_logs(3, FIRST, DAYS)
+    same = replace(logs, predictions=[row | {"score": 0.5} for row in logs.predictions])
+    spec = at(monitor(windows=(Span(7),), segments=()), written(same, "parquet", tmp_path))
+    bench.run(spec, FIRST, LAST)
+    (row,) = ask(bench, spec, metric="roc_auc", at=Horizon(1), version="v1")
+    assert row.estimate == 0.5
+    assert row.past > 0
+    assert row.lower is row.upper is None
+    assert row.remark == "no interval: sampling explains no error of it, so there is none to scale"
+    (other,) = ask(bench, spec, metric="brier", at=Horizon(1), version="v1")
+    assert other.lower is not None
+
+
+def test_a_length_is_asked_for_in_days_though_hours_are_kept(bench: Bench) -> None:
+    ages = (Horizon(1, "h"), Horizon(24, "h"), Horizon(168, "h"))
+    spec = replace(
+        monitor(segments=(), windows=(Span(168, "h"), Span.parse("week"))),
+        grain=Grain.HOUR,
+        maturity=MaturityRule(horizons=ages, min_coverage=0.2),
+    )
+    assert kept_span(spec, Span(7)) == Span(168, "h")
+    assert kept_span(spec, Span.parse("week")).calendar == "week"
+    assert young(spec, Horizon(1)) == [Horizon(24, "h")]
+    with pytest.raises(HindsightError, match="final at 168h"):
+        young(spec, Horizon(7))
 
 
 def test_silence_under_default_negative_is_no_value_so_far(bench: Bench, tmp_path: Path) -> None:
@@ -186,6 +278,10 @@ def test_hours_are_estimated_as_days_are(
         ({"window": Span(14)}, "Windows of 14d are not kept of 'odd': it keeps 1d, 7d."),
         ({"at": Horizon(7)}, "its windows are young at 0d, 1d, 3d, and final at 7d."),
         ({"at": Horizon(2)}, "There is no nowcast of 'odd' at 2d"),
+        (
+            {"metric": "accuracy", "segment": "orgin=EWR", "version": "v1"},
+            "'odd' has no segment 'orgin=EWR' there: it has ALL.",
+        ),
         ({"version": "v9"}, "'odd' has no predictions of version 'v9' there; it has v1, v2."),
         ({"start": date(2030, 1, 1)}, "No window of 7d of 'odd' has been computed there: run it first."),
     ],
@@ -325,6 +421,9 @@ def test_a_narrower_maturity_makes_fewer_ages(bench: Bench, ran: MonitorSpec) ->
         ("recal", "There is no metric 'recal'."),
         ("mean_score", "needs no labels: it does not change with their age"),
         ("mcc", "The metric 'mcc' is not kept of 'odd'"),
+        ("coverage", "The metric 'coverage' stands beside every other metric by label age"),
+        ("contradiction_share", "'contradiction_share' says how the logs are, not how the model did"),
+        ("label_delay(0.5)", "'label_delay(0.5)' says how the logs are, not how the model did"),
     ],
 )
 def test_a_metric_that_has_no_ages_is_refused(bench: Bench, metric: str, sentence: str) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 import sqlalchemy as sa
 
+from hindsight.demo.world import World, real_world
 from hindsight.embedded import EmbeddedPostgres
 from worlds import Bench, bench_on
 
@@ -14,6 +15,12 @@ def session_bench(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathF
     url = postgres.ensure_database("scenarios")
     with bench_on(url, tmp_path_factory.mktemp("logs")) as bench:
         yield bench
+
+
+@pytest.fixture(scope="session")
+def world() -> World:
+    """The real flights, made once for all scenarios."""
+    return real_world()
 
 
 @pytest.fixture

@@ -16,13 +16,13 @@ from hindsight.domain.records import Snapshot
 from hindsight.domain.spec import MonitorSpec
 from hindsight.domain.values import NO_LABELS, Horizon, Span, Status, Task
 from hindsight.errors import HindsightError
-from hindsight.pipeline.exact import MOST, exact_snapshots
+from hindsight.pipeline.exact import exact_snapshots
 from hindsight.pipeline.present import unit_at, unit_before
 from hindsight.reading import read_snapshots
 from hindsight.store import frames, tables
 from hindsight.windows import DayRange, days_of, hours_of, midnight
 from scenarios import naive
-from scenarios.test_hours import SPRING, hourly, search_logs, small
+from scenarios.test_hours import AUTUMN, SPRING, hourly, search_logs, small
 from scenarios.test_oracle import agree
 from worlds import ZONE, Bench, Logs, at, local, monitor, odd_logs, watched, written
 
@@ -215,7 +215,7 @@ def test_maturity_is_judged_as_elsewhere(bench: Bench, spec: MonitorSpec) -> Non
         (begins(on(9)).replace(tzinfo=None), 0, 5, "has no time zone: give its offset"),
         (begins(on(9)), 9, 11, "was over by 2013-03-14.*: choose earlier days, or a later as-of"),
         (begins(date(2199, 1, 1)), 0, 5, "has not come yet, so nobody knows"),
-        (begins(date(2014, 1, 1)), -MOST, 5, f"windows hold 126 days, and one answer reads {MOST} at most"),
+        (begins(date(2014, 1, 1)), -120, 5, "windows hold 126 days, and one answer reads 120 at most"),
     ],
 )
 def test_what_cannot_be_answered_is_refused_with_a_sentence(
@@ -272,3 +272,28 @@ def test_at_an_hourly_grain_an_hour_is_its_snapshot_too(bench: Bench) -> None:
             assert mine == theirs
             ages[age] = len(mine)
     assert any(ages.values())
+
+
+def test_at_an_hourly_grain_one_answer_holds_a_day_of_the_longest_windows(bench: Bench) -> None:
+    """A day of 25 hours, each of which begins a window of a week."""
+    place = written(search_logs(43, AUTUMN, 2), "parquet", bench.folder)
+    spec = small(at(hourly(AUTUMN, windows=(Span(168, "h"),), detectors=()), place))
+    spec = replace(spec, metrics=("accuracy",), maturity=replace(spec.maturity, horizons=(Horizon(1, "h"),)))
+    change = AUTUMN + timedelta(days=1)
+    moment = begins(change + timedelta(days=8))
+    found = exact_snapshots(spec, moment, DayRange(change, change), bench.runtime())
+    assert {row.window for row in found} == set(spec.spans)
+    longest = {row.window_start for row in found if row.window == spec.spans[-1]}
+    assert len(longest) == 25
+    later = moment + timedelta(days=4)
+    with pytest.raises(HindsightError, match="hold 268 hours, and one answer reads 240 at most"):
+        exact_snapshots(spec, later, DayRange(change, change + timedelta(days=4)), bench.runtime())
+
+
+def test_a_day_that_the_zone_skipped_begins_no_window(bench: Bench) -> None:
+    skipped = date(2011, 12, 30)
+    for spec in (monitor(timezone="Pacific/Apia"), hourly(skipped, timezone="Pacific/Apia")):
+        with pytest.raises(HindsightError, match=r"No window of odd that begins on 2011-12-30 .* was over"):
+            exact_snapshots(
+                spec, datetime(2012, 1, 4, 10, tzinfo=UTC), DayRange(skipped, skipped), bench.runtime()
+            )

@@ -10,18 +10,13 @@ import pytest
 
 from hindsight import config
 from hindsight.demo.logs import write_files
-from hindsight.demo.world import World, null_world, real_world
+from hindsight.demo.world import World, null_world
 from hindsight.domain.records import Detection
 from hindsight.domain.values import ALL, Horizon, IncidentClass, Span, Verdict
 from worlds import Bench
 
 MONITORS = Path(__file__).parents[2] / "include" / "monitors"
 FIRST, LAST = date(2013, 3, 1), date(2013, 6, 30)
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> World:
-    return real_world()
 
 
 def detections(bench: Bench, folder: Path, *more: str) -> list[Detection]:

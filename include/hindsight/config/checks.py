@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
+from datetime import date
 from functools import reduce
 from itertools import chain
 from math import isfinite
@@ -28,6 +29,7 @@ from hindsight.metrics.inputs.feature import Binned
 from hindsight.sources import SOURCES
 from hindsight.sources.database import leaves_its_brackets
 from hindsight.statistics.quality import ODDITIES
+from hindsight.windows import exists
 
 Fault = tuple[Path, str]
 
@@ -308,9 +310,18 @@ def _reference(spec: MonitorSpec) -> Iterator[Fault]:
         yield ("reference",), "reference needs both start and end, or fixed values such as {accuracy: 0.95}"
     elif start and end and end < start:
         yield ("reference", "end"), f"the reference ends on {end}, before it starts on {start}"
+    elif start and start == end and _skipped(spec, start):
+        yield ("reference", "start"), f"{start} is no day in {spec.timezone}: the zone skipped it"
     for name in values:
         if spec.task not in _proto(name).tasks:
             yield ("reference", name), _misfit(name, spec.task)
+
+
+def _skipped(spec: MonitorSpec, day: date) -> bool:
+    """Whether the zone has no such day; of a zone that is not known that is told by itself."""
+    with suppress(ZoneInfoNotFoundError, ValueError, OSError, OverflowError):
+        return not exists(day, ZoneInfo(spec.timezone))
+    return False
 
 
 def _detector_names(spec: MonitorSpec) -> Iterator[Fault]:

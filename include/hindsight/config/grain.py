@@ -54,7 +54,7 @@ def in_grain(spec: MonitorSpec, document: Any) -> MonitorSpec:
 def in_hours(value: Any) -> Any:
     """A value with every length within it in hours, but for those of the calendar."""
     if isinstance(value, Length):
-        return value if isinstance(value, Span) and value.calendar else value.in_hours()
+        return value.in_hours()
     if isinstance(value, tuple):
         return tuple(map(in_hours, value))
     if not is_dataclass(value) or isinstance(value, type):

@@ -191,9 +191,10 @@ class Delivery(StrEnum):
 class Notification:
     """One message to one notifier about one monitor and day: a row of the outbox.
 
-    Key: (monitor, day, kind, notifier).  `kind` is `daily` or `summary`; `notifier` is the notifier's
-    type and a digest of its options, so that two Slack channels are two rows.  `document` is the
-    message as canonical JSON; `reason` says why it is sent, or why not.
+    Key: (monitor, day, kind, notifier).  `kind` is `daily`, `revised` or `summary`, at an hourly grain with
+    the hour, as `daily@05:00Z`; `notifier` is the notifier's type and a digest of its options, so that two
+    Slack channels are two rows.  `document` is the message as canonical JSON; `reason` says why it is sent, or
+    why not.  `judgements` are those that the message names, as canonical JSON (see `hindsight.incidents.told`).
     """
 
     monitor: str
@@ -208,3 +209,4 @@ class Notification:
     attempts: int = 0
     provider_id: str | None = None
     error: str | None = None
+    judgements: str = "[]"

@@ -102,12 +102,19 @@ class Span(Length):
             raise ValueError(f"{text!r} is not {cls.WRITTEN}")
         return cls(int(text[:-1]), text[-1])
 
+    def in_hours(self) -> Self:
+        """The same length, counted in hours; a week or a month of the calendar is what it is."""
+        return self if self.calendar else Length.in_hours(self)
+
     def __str__(self) -> str:
         return self.calendar or f"{self.count}{self.unit}"
 
     def __lt__(self, other: Length) -> bool:
         return (self.hours, self.calendar) < (other.hours, getattr(other, "calendar", ""))
 
+
+Z95 = 1.959963984540054
+"""How many standard errors a 95 % interval reaches to either side."""
 
 NO_LABELS = Horizon(0)
 """The horizon that always exists and carries what needs no labels."""

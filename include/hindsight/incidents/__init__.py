@@ -16,6 +16,7 @@ from hindsight.incidents.course import RECOVERY
 from hindsight.incidents.history import Case, Change, History, Transition, class_words
 from hindsight.incidents.replay import fold, replay
 from hindsight.incidents.revised import Correction, Revision, corrections, revisions
+from hindsight.incidents.told import as_told, last_told, notes
 
 __all__ = [
     "RECOVERY",
@@ -25,9 +26,12 @@ __all__ = [
     "History",
     "Revision",
     "Transition",
+    "as_told",
     "class_words",
     "corrections",
     "fold",
+    "last_told",
+    "notes",
     "replay",
     "revisions",
 ]

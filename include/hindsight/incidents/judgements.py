@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from hindsight.domain.records import Detection, Member
@@ -15,7 +15,8 @@ from hindsight.wording import excess
 Days = dict[date, dict[Member, Detection]]
 """The judgements of one class by run day."""
 
-EVER = datetime.max.replace(tzinfo=UTC)
+ONE_HOUR = timedelta(hours=1)
+LATEST = datetime.max.replace(tzinfo=UTC)
 _WEIGHT = {Verdict.INSUFFICIENT: 0, Verdict.CLEAR: 1, Verdict.BREACH: 2}
 
 
@@ -47,14 +48,14 @@ def by_class(
 ) -> dict[IncidentClass, Days]:
     """The one judgement of each member on each run day, by class; where there are several, the gravest.
 
-    Of a day whose last hour has not been judged only breaches count: it may yet turn out bad.
+    Of a day that has more whole hours to be judged only breaches count: it may yet turn out bad.
     """
     classes: dict[IncidentClass, Days] = defaultdict(lambda: defaultdict(dict))
     own = by_horizon(detections, at)[0]
-    latest = max((detection.as_of for detection in own), default=EVER)
+    latest = max((detection.as_of for detection in own), default=LATEST)
     for detection in own:
         day = run_day(detection.as_of, zone)
-        if latest < end_of(day, zone) and detection.verdict is not Verdict.BREACH:
+        if end_of(day, zone) - latest >= ONE_HOUR and detection.verdict is not Verdict.BREACH:
             continue
         judged = classes[detection.incident_class][day]
         who = member_of(detection)

@@ -7,30 +7,29 @@ from dataclasses import dataclass
 from datetime import date
 from zoneinfo import ZoneInfo
 
-from hindsight.domain.records import Detection, Incident, Member
+from hindsight.domain.records import Detection, Incident
 from hindsight.domain.values import Horizon, Verdict
 from hindsight.incidents.history import class_words
 from hindsight.incidents.judgements import by_horizon, member_of
 from hindsight.windows import run_day
 from hindsight.wording import calendar
 
+Window = tuple[str, ...]
+"""What names a judged window: detector, version, segment, metric, and its bounds."""
+
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """A window judged one way at the detector's own horizon and another way at a later one.
+    """A window judged one way first and another way later: with more labels, or with rows that landed since.
 
-    `day` is the run day of the later judgement, `first_day` that of the first.
+    `day` is the run day of the later judgement, `incident` that of the message which named the first one, if
+    a message did.
     """
 
     day: date
     first: Detection
     later: Detection
-    first_day: date
-
-    @property
-    def member(self) -> Member:
-        """Whose judgement it is."""
-        return member_of(self.first)
+    incident: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,19 +53,16 @@ def revisions(
     silence.  Insufficient verdicts revise nothing, and repeating the latest verdict is not news.
     """
     own, later = by_horizon(tuple(detections), at)
-    first = {_window(d): d for d in own if d.verdict is not Verdict.INSUFFICIENT}
-    standing = {window: detection.verdict for window, detection in first.items()}
+    first = {window_of(d): d for d in own if d.verdict is not Verdict.INSUFFICIENT}
+    standing = dict(first)
     found = []
-    for detection in sorted(later, key=lambda d: (d.as_of, _window(d), d.verdict)):
-        window = _window(detection)
-        if window not in first or detection.verdict in (Verdict.INSUFFICIENT, standing[window]):
+    for detection in sorted(later, key=lambda d: (d.as_of, window_of(d), d.verdict)):
+        window = window_of(detection)
+        if window not in first or detection.verdict in (Verdict.INSUFFICIENT, standing[window].verdict):
             continue
-        standing[window] = detection.verdict
+        before, standing[window] = standing[window], detection
         if first[window].verdict is Verdict.CLEAR or _was_told(first[window], incidents, zone):
-            before = first[window]
-            found.append(
-                Revision(run_day(detection.as_of, zone), before, detection, run_day(before.as_of, zone))
-            )
+            found.append(Revision(run_day(detection.as_of, zone), before, detection))
     return tuple(found)
 
 
@@ -96,9 +92,10 @@ def corrections(stored: Collection[Incident], incidents: Collection[Incident]) -
     return tuple(found)
 
 
-def _window(detection: Detection) -> tuple[Member, str, str, str]:
+def window_of(detection: Detection) -> Window:
+    """Which window a detection judges, whatever the age."""
     start, end = detection.window_start.isoformat(), detection.window_end.isoformat()
-    return member_of(detection), detection.metric, start, end
+    return detection.detector, detection.version, detection.segment, detection.metric, start, end
 
 
 def _was_told(detection: Detection, incidents: Collection[Incident], zone: ZoneInfo) -> bool:

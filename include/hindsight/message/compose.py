@@ -74,11 +74,11 @@ def _daily(decision: Decision, spec: MonitorSpec, words: Evidence) -> tuple[str,
 def _revised(decision: Decision, spec: MonitorSpec, words: Evidence) -> tuple[str, str, tuple[Section, ...]]:
     """A note that asks nobody to get up: what was told has changed, and how the incident stands now."""
     monitor = name(spec.monitor)
-    changes = [c.reason for c in decision.corrections] + [_revision(r, words) for r in decision.revisions]
+    changes = _changes(decision, words)
     stands = [f" {_stands(case.incident)}." for case in decision.cases if not decision.corrections]
     return (
         f"{monitor}: {counted(len(changes), 'earlier message')} revised",
-        f"[REVISED] {monitor}: {changes[0]}.{''.join(stands[:1])}",
+        f"[REVISED] {monitor}: {changes[0]}{''.join(stands[:1])}",
         (),
     )
 
@@ -152,11 +152,16 @@ def _news(case: Case, decision: Decision, words: Evidence) -> str:
 
 
 def _notes(decision: Decision, words: Evidence) -> Iterable[Section]:
-    """What was told and is no longer so, and what more labels have changed: quiet, and never alone."""
-    told = [f"{correction.reason}." for correction in decision.corrections]
-    lines = told + [_revision(revision, words) for revision in reversed(decision.revisions)]
+    """What was told and is no longer so, and what more labels have changed, but for a note's first line."""
+    lines = _changes(decision, words)[decision.kind is Kind.REVISED :]
     if lines:
         yield Section("Revised since it was told", items=_capped(lines), tone=Tone.QUIET)
+
+
+def _changes(decision: Decision, words: Evidence) -> list[str]:
+    """What is no longer so, a sentence each."""
+    told = [f"{correction.reason}." for correction in decision.corrections]
+    return told + [f"{_revision(revision, words)}." for revision in reversed(decision.revisions)]
 
 
 def _revision(revision: Revision, words: Evidence) -> str:

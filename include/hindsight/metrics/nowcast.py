@@ -23,7 +23,8 @@ much larger past errors were than theirs, k² = (m + n · mean of (error / sampl
 past windows and the prior that sampling is all worth m = 2 of them: a scaled inverse chi-square (Gelman and
 others, 2013, 3.2), so t is Student's for m + n degrees of freedom.  All past windows count in the mean, also
 those that overlap, but n is how many lie side by side.  Without any the interval rests on sampling alone, at
-4.2 errors for what is not known.
+4.3 errors for what is not known.  An estimate whose sampling error is 0 (all labels are in, or the metric is
+at its limit) has no interval: an error of 0 cannot be scaled.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ import numpy.typing as npt
 
 from hindsight.domain.values import Direction
 from hindsight.metrics.base import Mean, Metric, Share
-from hindsight.metrics.estimate import per_weight, widening
+from hindsight.metrics.estimate import per_weight
 from hindsight.metrics.rest import Known, Rest
 from hindsight.statistics import Statistics
 from hindsight.statistics.base import Array, Ints
@@ -47,7 +48,11 @@ Bools = npt.NDArray[np.bool_]
 PRIOR: Final = 2.0
 """How many past windows the sampling error is worth."""
 
-NORMAL: Final = 1.959963984540054
+MOST_UNHEARD: Final = 0.05
+"""The largest share of predictions of which mature units may tell nothing; they are taken to get no label."""
+
+INSIDE: Final = 0.95
+"""How often the interval is to hold the final value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +71,9 @@ class Nowcasts:
     """Estimates of one metric at one label age, one entry per window, in the order of their last units.
 
     `estimate`, `so_far` (of the labels known then), `final` and `sampling` (a standard error) are in the
-    metric's unit, NaN where there is none; `coverage` is labelled / predictions as known then.
+    metric's unit, NaN where there is none; `coverage` is labelled / predictions as known then.  `told` is how
+    many mature units told of the late labels, of the unit that had the fewest to learn from; `unheard` is the
+    share of predictions without a label of which they told nothing: all of theirs had one at that age.
     """
 
     windows: tuple[Window, ...]
@@ -75,11 +82,13 @@ class Nowcasts:
     coverage: Array
     sampling: Array
     final: Array
+    told: Array
+    unheard: Array
 
 
 @dataclass(frozen=True, slots=True)
 class Tracked:
-    """How well earlier estimates did, as known when each was made; NaN where there were none.
+    """How well earlier estimates did, as known when each was made; NaN where there were none, or not asked.
 
     `half` is half the interval.  Of `past` windows whose truth was in, `error` is the mean of estimate less
     final value, `absolute` the mean of its size, and `inside` the share whose final value lay in the interval
@@ -98,7 +107,7 @@ class Tracked:
 def nowcast(metric: Metric, known: Known, rest: Rest, windows: Sequence[Window], age: int) -> Nowcasts:
     """The estimates of a metric for these windows, each made when its last unit had this age, in units."""
     order = tuple(sorted(windows, key=lambda window: window.last))
-    made = [np.full(len(order), np.nan) for _ in range(5)]
+    made = [np.full(len(order), np.nan) for _ in range(7)]
     for length in sorted({len(window) for window in order}):
         which = np.flatnonzero([len(window) == length for window in order])
         ends = np.array([order[i].last for i in which])
@@ -109,13 +118,14 @@ def nowcast(metric: Metric, known: Known, rest: Rest, windows: Sequence[Window],
 
 def _of_length(
     metric: Metric, known: Known, rest: Rest, ends: Ints, length: int, age: int
-) -> tuple[Array, Array, Array, Array, Array]:
-    """Estimate, value so far, coverage, sampling error and final value of windows of one length."""
+) -> tuple[Array, ...]:
+    """What `Nowcasts` has of windows of one length, in its order."""
     runs, last = ends + age, len(known.ages) - 1
     labelled: Statistics | None = None
     late: Statistics | None = None
     final: Statistics | None = None
-    there, over = rest.ready(runs), np.full(len(ends), True)
+    there, over = np.full(len(ends), True), np.full(len(ends), True)
+    told, unheard = np.full(len(ends), np.inf), np.zeros(len(ends))
     for back in reversed(range(length)):
         units = ends - back
         at = known.newest(age + back)
@@ -126,9 +136,13 @@ def _of_length(
         final = _added(final, known.statistics[last][units])
         if at < last:
             late = _added(late, rest.late(at, units, runs))
+            told = np.minimum(told, rest.told(at, runs))
+            unheard += rest.unheard(at, units, runs)
     assert labelled is not None
     assert final is not None
     there &= labelled.predictions > 0
+    unheard = _part(unheard, labelled.predictions)
+    sure = there & (told >= known.least) & (unheard <= MOST_UNHEARD)
     whole = labelled if late is None else labelled + late
     terms = metric.terms(whole)
     with np.errstate(invalid="ignore"):
@@ -140,48 +154,72 @@ def _of_length(
         estimate, so_far = metric.value(terms), metric.value(metric.terms(labelled))
         last_word = metric.value(metric.terms(final))
     return (
-        np.where(there, estimate, np.nan),
+        np.where(sure, estimate, np.nan),
         np.where(there, so_far, np.nan),
         np.where(there, _part(labelled.labelled, labelled.predictions), np.nan),
-        np.where(there, error * np.sqrt(to_come), np.nan),
+        np.where(sure, error * np.sqrt(to_come), np.nan),
         np.where(over, last_word, np.nan),
+        told,
+        unheard,
     )
 
 
-def tracked(found: Nowcasts, age: int, due: int, look_back: int) -> Tracked:
+def tracked(
+    found: Nowcasts, age: int, due: int, look_back: int, wanted: Sequence[bool] | Bools | None = None
+) -> Tracked:
     """Past errors of these estimates, made at `age`, and the intervals that follow, oldest window first.
 
     A window's truth is in at the age `due`; of those whose truth is in, the ones whose last unit is among the
-    newest `look_back` count.  All three are in units.
+    newest `look_back` count.  All three are in units.  Only what is `wanted` is said, by default all.
     """
     count = len(found.windows)
-    first = np.array([window.first for window in found.windows])
-    last = np.array([window.last for window in found.windows])
+    first = np.array([window.first for window in found.windows], dtype=np.int64)
+    last = np.array([window.last for window in found.windows], dtype=np.int64)
+    past_of = _past_of(last, age, due, look_back)
+    asked = np.full(count, True) if wanted is None else np.asarray(wanted, dtype=np.bool_)
+    needed = asked.copy()
+    for i in np.flatnonzero(asked):
+        needed[past_of[i]] = True
     errors = found.estimate - found.final
     scaled = _part(errors, found.sampling) ** 2
-    half, ratio = np.full(count, np.nan), np.full(count, np.nan)
-    error, absolute, inside = (np.full(count, np.nan) for _ in range(3))
+    ratio, error, absolute, inside = (np.full(count, np.nan) for _ in range(4))
     past, apart = np.zeros(count, dtype=np.int64), np.zeros(count)
-    held = np.full(count, np.nan)
-    for i in range(count):
-        now = last[i] + age
-        mature = (last + due <= now) & (last > now - due - look_back)
-        told = mature & np.isfinite(errors)
+    for i in np.flatnonzero(needed):
+        mature = past_of[i]
+        told = np.isfinite(errors[mature])
         past[i] = told.sum()
         if past[i]:
-            error[i], absolute[i] = errors[told].mean(), np.abs(errors[told]).mean()
-        judged = told & np.isfinite(held)
-        if judged.any():
-            inside[i] = held[judged].mean()
-        compared = told & np.isfinite(scaled)
-        apart[i] = _side_by_side(first[compared], last[compared])
-        worth = PRIOR + apart[i]
-        seen = apart[i] * scaled[compared].mean() if apart[i] else 0.0
-        ratio[i] = np.sqrt((PRIOR + seen) / worth)
-        half[i] = NORMAL * float(widening(np.array([worth + 1.0]))[0]) * ratio[i] * found.sampling[i]
-        if np.isfinite(errors[i]) and np.isfinite(half[i]):
-            held[i] = abs(errors[i]) <= half[i]
+            known = errors[mature][told]
+            error[i], absolute[i] = known.mean(), np.abs(known).mean()
+        compared = np.isfinite(scaled[mature])
+        apart[i] = _side_by_side(first[mature][compared], last[mature][compared])
+        seen = apart[i] * scaled[mature][compared].mean() if apart[i] else 0.0
+        ratio[i] = np.sqrt((PRIOR + seen) / (PRIOR + apart[i]))
+    half = _student(PRIOR + apart) * ratio * np.where(found.sampling > 0, found.sampling, np.nan)
+    held = np.where(np.isfinite(errors) & np.isfinite(half), np.abs(errors) <= half, np.nan)
+    for i in np.flatnonzero(asked):
+        judged = held[past_of[i]]
+        judged = judged[np.isfinite(judged)]
+        if len(judged):
+            inside[i] = judged.mean()
     return Tracked(half, error, absolute, past, apart, inside, ratio)
+
+
+def _past_of(last: Ints, age: int, due: int, look_back: int) -> list[slice]:
+    """For each window where those lie whose truth was in when its estimate was made, and is not forgotten."""
+    now = last + age - due
+    begin = np.searchsorted(last, now - look_back, side="right")
+    end = np.searchsorted(last, now, side="right")
+    return [slice(a, b) for a, b in zip(begin.tolist(), end.tolist(), strict=True)]
+
+
+def _student(degrees: Array) -> Array:
+    """How many errors reach to either end of the interval, for these degrees of freedom."""
+    # Only who reads a nowcast waits for this import.
+    from scipy.stats import t
+
+    found: Array = t.ppf((1.0 + INSIDE) / 2.0, degrees)
+    return found
 
 
 def bounds(metric: Metric, estimate: Array, half: Array) -> tuple[Array, Array]:
@@ -198,8 +236,11 @@ def _side_by_side(first: Ints, last: Ints) -> float:
     """How many windows without overlap hold the same units."""
     if not len(first):
         return 0.0
-    units = {unit for a, b in zip(first.tolist(), last.tolist(), strict=True) for unit in range(a, b + 1)}
-    return len(units) / float((last - first + 1).mean())
+    order = np.argsort(first, kind="stable")
+    first, last = first[order], last[order]
+    before = np.concatenate([first[:1] - 1, np.maximum.accumulate(last)[:-1]])
+    units = np.maximum(last - np.maximum(first - 1, before), 0).sum()
+    return float(units) / float((last - first + 1).mean())
 
 
 def _added(total: Any, more: Any) -> Any:

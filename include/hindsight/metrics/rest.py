@@ -46,7 +46,8 @@ class Known:
 
     `ages` are in units, ascending; at the last one the truth is due.  `statistics` has a batch of units for
     each age and `computed`, of shape [ages, units], says which of them there are.  Mature units older than
-    `look_back` are forgotten; fewer than `least` of them with a label say nothing.
+    `look_back` are forgotten; fewer than `least` of them with a label say nothing.  A unit that was never
+    looked at when it was young does not say which of its labels were late.
     """
 
     ages: tuple[int, ...]
@@ -85,13 +86,28 @@ class Rest(ABC):
 
     def __init__(self, known: Known) -> None:
         self.known = known
-        labelled = known.statistics[-1].labelled > 0
-        self.told = known.within((known.computed[-1] & labelled).astype(np.float64))
+        self._told: dict[int, Array] = {}
+        self._waiting: dict[int, Array] = {}
 
-    def ready(self, runs: Ints) -> npt.NDArray[np.bool_]:
-        """Whether at these runs enough units were mature."""
-        enough: npt.NDArray[np.bool_] = self.told[runs] >= self.known.least
-        return enough
+    def told(self, at: int, runs: Ints) -> Array:
+        """How many units with labels tell at these runs what came after a horizon: mature, and computed at
+        it too.
+        """
+        if at not in self._told:
+            labelled = self.known.statistics[-1].labelled > 0
+            self._told[at] = self.known.within(self.known.mature(at) * labelled)
+        found: Array = self._told[at][runs]
+        return found
+
+    def unheard(self, at: int, units: Ints, runs: Ints) -> Array:
+        """How many unlabelled predictions units have at a horizon of which the mature ones tell nothing,
+        having had a label for every one of theirs by then.
+        """
+        young = self.known.statistics[at]
+        unlabelled = young.predictions - young.labelled
+        if at not in self._waiting:
+            self._waiting[at] = self.known.within(unlabelled * self.known.mature(at))
+        return np.where(self._waiting[at][runs] > 0, 0.0, unlabelled[units])
 
     @abstractmethod
     def late(self, at: int, units: Ints, runs: Ints) -> Statistics:

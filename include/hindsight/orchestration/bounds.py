@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from zoneinfo import ZoneInfo
 
-from hindsight.windows import midnight
+from hindsight.windows import HOUR, midnight
 
 ONE_DAY = timedelta(days=1)
+LAST_MILLISECOND = (59, 999000)
+"""The seconds and microseconds with which the form ends a day."""
 
 
 def day_begun_at(moment: datetime, zone: ZoneInfo) -> date | None:
@@ -49,6 +51,34 @@ def named_days(
     return first and _named_day(first, zone, reader), last and _named_day(last, zone, reader)
 
 
+def days_between(earliest: datetime, latest: datetime, zone: ZoneInfo) -> tuple[date, date] | None:
+    """The first and the last local day, if these bounds are midnights on one clock; None if they are moments.
+
+    The clock is the monitor's, or the one on which both were written, or the reader's, whose form ends at a
+    day's last millisecond.
+    """
+    first, last = _plain(earliest), _plain(latest)
+    own = [bound.astimezone(zone).date() for bound in (first, last)]
+    if [midnight(day, zone) for day in own] == [first, last]:
+        return own[0], own[1]
+    days = named_days(earliest, latest, zone)
+    return (days[0], days[1]) if days[0] and days[1] and _on_one_clock(first, last) else None
+
+
+def _on_one_clock(first: datetime, last: datetime) -> bool:
+    """Whether two bounds are midnights as they were written, or as the form of a reader sends them.
+
+    In another half of the year that clock may be an hour off.
+    """
+    reader = _reader_offset(last)
+    if reader is not None:
+        clock = first.astimezone(reader)
+        return clock.time() == time() or (clock + HOUR).time() == time() or (clock - HOUR).time() == time()
+    end = last + timedelta(milliseconds=1) if (last.second, last.microsecond) == LAST_MILLISECOND else last
+    apart = (first.utcoffset() or timedelta()) - (last.utcoffset() or timedelta())
+    return first.time() == end.time() == time() and abs(apart) <= HOUR
+
+
 def _named_day(bound: datetime, zone: ZoneInfo, reader: timezone | None) -> date:
     if bound.utcoffset():
         return bound.date()
@@ -67,7 +97,7 @@ def _reader_offset(latest: datetime) -> timezone | None:
     Of the two offsets that show midnight at this instant (such as +14 and -10) the smaller wins, but
     +13 and +14 before -11 and -12, where hardly anybody lives.
     """
-    if latest.utcoffset() or (latest.second, latest.microsecond) != (59, 999000):
+    if latest.utcoffset() or (latest.second, latest.microsecond) != LAST_MILLISECOND:
         return None
     end = latest.astimezone(UTC) + timedelta(milliseconds=1)
     since = timedelta(hours=end.hour, minutes=end.minute)

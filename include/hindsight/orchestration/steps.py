@@ -9,6 +9,7 @@ from airflow.sdk import Asset, BaseOperator, Context
 from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import AirflowFailException
 
+from hindsight import faults
 from hindsight.domain.spec import MonitorSpec
 from hindsight.errors import HindsightError
 from hindsight.message import Link
@@ -56,6 +57,9 @@ class PipelineStep(BaseOperator):
 class SnapshotStep(PipelineStep):
     """The step after which windows may be read: an event of the monitor's asset says so of each.
 
+    Airflow takes the events together with the task's success.  A try that dies before tells nobody, and the
+    next one tells the same: what joining has changed besides is read from its XCom, not from the store.
+
     Airflow gives all events of a task one `extra`, so it holds every window, by partition key.  Where there
     are more than `TOLD`, it holds the newest, for a run of a year would else write itself down once a day.
     """
@@ -66,10 +70,12 @@ class SnapshotStep(PipelineStep):
         from hindsight import pipeline
 
         made = super().call(run, runtime, context)
-        told = pipeline.announced(self.spec, run.days, runtime)
+        again = (context["ti"].xcom_pull(task_ids="join_ground_truth") or {}).get("again")
+        told = pipeline.announced(self.spec, run.days, runtime, again)
         event = context["outlet_events"][snapshots_of(self.spec.monitor)]
         event.add_partitions(list(told))
         event.extra |= dict(list(told.items())[-self.TOLD :])
+        faults.reach("compute_snapshots.announced")
         return made | {"windows": len(told)}
 
 

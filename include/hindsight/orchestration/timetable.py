@@ -10,7 +10,7 @@ import pendulum
 from airflow.timetables.base import DagRunInfo, DataInterval, TimeRestriction, Timetable
 from airflow.utils.types import DagRunType
 
-from hindsight.orchestration.bounds import day_begun_at, named_days
+from hindsight.orchestration.bounds import day_begun_at, days_between, named_days
 from hindsight.windows import (
     HOUR,
     DayRange,
@@ -124,7 +124,7 @@ class LocalDayTimetable(Timetable):
         if self.until is None:
             return None
         last = date.fromisoformat(self.until)
-        return self.units_of(DayRange(last, last)).end
+        return self.units_of(DayRange(last - ONE_DAY, last)).end  # the zone may have skipped the last
 
     def next_dagrun_info(
         self, *, last_automated_data_interval: DataInterval | None, restriction: TimeRestriction
@@ -175,9 +175,9 @@ class HourTimetable(LocalDayTimetable):
 
     * **Logical date**: the beginning of the hour, as for days.
     * **Scheduled** without catch-up; the run id names the hour: `scheduled__2013-12-18T05:00:00-05:00`.
-    * **Backfilled**: two bounds that both name days, by being midnights, or as the form sends them, mean all
-      hours of those days.  Any other bounds are moments, and mean every hour that begins from the first
-      to the last, both included.  A run is filed under the beginning of its hour.
+    * **Backfilled**: two bounds that both name days, by being midnights on one clock, or as the form sends
+      them, mean all hours of those days.  Any other bounds are moments, and mean every hour that begins from
+      the first to the last, both included.  A run is filed under the beginning of its hour.
     * **By hand**: a logical date at a whole hour names the hour that begins then; any other moment means the
       last whole hour before it.
     """
@@ -211,11 +211,10 @@ class HourTimetable(LocalDayTimetable):
         return hours_of(days, self.zone)
 
     def named(self, earliest: datetime | None, latest: datetime | None) -> tuple[date | None, date | None]:
-        if earliest and latest and self._name_days(earliest, latest):
-            first, last = named_days(earliest, latest, self.zone)
-            if first and last and first <= last:
-                hours = self.units_of(DayRange(first, last))
-                return hours.start, hours.end
+        days = earliest and latest and days_between(earliest, latest, self.zone)
+        if days:
+            # Of a day that the zone skipped the last hour is before the first, and there is no run.
+            return self._from(midnight(days[0], self.zone)), shift(hour_at(end_of(days[1], self.zone)), -1)
         return earliest and self._from(earliest), latest and hour_at(latest)
 
     def begun_at(self, moment: datetime) -> date | None:
@@ -227,11 +226,6 @@ class HourTimetable(LocalDayTimetable):
 
     def _unit_after(self, last: DataInterval | None) -> date | None:
         return last and self._from(last.end)
-
-    def _name_days(self, earliest: datetime, latest: datetime) -> bool:
-        """Whether bounds are midnights, or those of the form, which ends at a day's last millisecond."""
-        of_form = (latest.second, latest.microsecond) == (59, 999000)
-        return of_form or all(day_begun_at(bound, self.zone) is not None for bound in (earliest, latest))
 
     @staticmethod
     def _from(moment: datetime) -> datetime:

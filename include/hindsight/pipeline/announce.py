@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
 from typing import Any, Final
 
 from hindsight.domain.records import WindowState
 from hindsight.domain.spec import MonitorSpec
-from hindsight.domain.values import NO_LABELS, Maturity
+from hindsight.domain.values import NO_LABELS, Horizon, Maturity
 from hindsight.pipeline.plan import due_in
 from hindsight.pipeline.present import states_of
 from hindsight.pipeline.runtime import Runtime
+from hindsight.pipeline.truth import not_due
 from hindsight.windows import DayRange, Pair
 
 MOST: Final = 400
 """Windows that a run speaks of at most, the newest: a year of days, with the days before that come of age."""
 
 
-def announced(spec: MonitorSpec, days: DayRange, runtime: Runtime) -> dict[str, Any]:
-    """The windows that fell due in these days, oldest first: maturity and coverage at each new age."""
-    pairs = due_in(spec, days)
+def announced(
+    spec: MonitorSpec, days: DayRange, runtime: Runtime, again: Mapping[str, Iterable[str]] | None = None
+) -> dict[str, Any]:
+    """The windows that fell due in these days, oldest first: maturity and coverage at each new age.
+
+    With them those that the run has changed besides, `again`: their ages by key, as joining returned them.
+    """
+    pairs = due_in(spec, days) | unwritten(again or {})
     with runtime.store.transaction() as connection:
         states = {
             Pair(state.horizon, day): state
@@ -33,6 +40,28 @@ def announced(spec: MonitorSpec, days: DayRange, runtime: Runtime) -> dict[str, 
     return told
 
 
+def written_again(pairs: Iterable[Pair]) -> dict[str, list[str]]:
+    """The newest of these windows, their ages by key: what goes from one task to the other."""
+    ages: dict[date, list[str]] = {}
+    for day, horizon in sorted((pair.day, pair.horizon) for pair in pairs):
+        ages.setdefault(day, []).append(str(horizon))
+    return {partition(day): ages[day] for day in sorted(ages)[-MOST:]}
+
+
+def unwritten(again: Mapping[str, Iterable[str]]) -> set[Pair]:
+    """The pairs that were written so.
+
+    >>> unwritten({"2013-07-01": ["7d"]})
+    {Pair(horizon=Horizon(count=7, unit='d'), day=datetime.date(2013, 7, 1))}
+    """
+    return {Pair(Horizon.parse(age), named(key)) for key, ages in again.items() for age in ages}
+
+
+def named(key: str) -> date:
+    """The local day, or the hour, whose key this is."""
+    return datetime.fromisoformat(key) if "T" in key else date.fromisoformat(key)
+
+
 def partition(day: date) -> str:
     """The key of a window: its local day, or the UTC instant at which its hour begins.
 
@@ -43,10 +72,16 @@ def partition(day: date) -> str:
 
 
 def judged(spec: MonitorSpec, state: WindowState) -> dict[str, Any]:
-    """How mature a window is at an age, over all its rows, and which part of them has a label."""
+    """How mature a window is at an age, over all its rows, and which part of them has a label.
+
+    As its snapshots say it: where a missing label is a "no", it is pending until the last age.
+    """
     if state.horizon == NO_LABELS:
         return {"maturity": str(Maturity.MATURE), "coverage": None}
     coverage = state.labelled / state.predictions if state.predictions else None
-    enough = coverage is not None and coverage >= spec.maturity.min_coverage
-    maturity = Maturity.MATURE if enough else Maturity.PROVISIONAL
+    maturity = Maturity.PROVISIONAL
+    if coverage is not None and not_due(spec, state.horizon, state.as_of, coverage) is not None:
+        maturity = Maturity.PENDING
+    elif coverage is not None and coverage >= spec.maturity.min_coverage:
+        maturity = Maturity.MATURE
     return {"maturity": str(maturity), "coverage": None if coverage is None else round(coverage, 4)}

@@ -343,5 +343,5 @@ def detection(
 
 
 def made_from(spec: MonitorSpec, detector: BaseDetector) -> str:
-    """What names all that a detector's verdicts are made from: its options and what its snapshots are read by."""
+    """What names all that a detector's verdicts are made from: its options, and how snapshots are read."""
     return named(spec.read_by, detector.digest)

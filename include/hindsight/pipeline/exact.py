@@ -5,14 +5,14 @@ Every definition is the pipeline's own code, given a specification whose horizon
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Final
 
 from hindsight.domain.records import Snapshot, StatisticRow
 from hindsight.domain.spec import MonitorSpec
-from hindsight.domain.values import NO_LABELS, Horizon, Span
+from hindsight.domain.values import NO_LABELS, Grain, Horizon, Span
 from hindsight.errors import HindsightError
 from hindsight.pipeline.extract import opened
 from hindsight.pipeline.inputs import taken
@@ -27,8 +27,8 @@ from hindsight.sources.base import Source
 from hindsight.sources.statement import Statement
 from hindsight.windows import DayRange, Pair, as_of, days_of, distance, ends_of, exists, start_of
 
-MOST: Final = 120
-"""Days, or hours, whose rows are read for one answer."""
+MOST: Final[Mapping[Grain, int]] = {Grain.DAY: 120, Grain.HOUR: 240}
+"""Days, or hours, whose rows are read for one answer: windows of 168h that begin on a day hold up to 192."""
 
 TOGETHER: Final = 14
 """Days that one statement reads: each has an age of its own, and so each other one is counted at it, too."""
@@ -62,9 +62,10 @@ def exact_snapshots(
             f"No window of {spec.monitor} that begins on {days.start} to {days.end} was over by "
             f"{moment.isoformat()}: choose earlier days, or a later as-of."
         )
-    if len(needed) > MOST:
+    most = MOST[spec.grain]
+    if len(needed) > most:
         raise HindsightError(
-            f"These windows hold {len(needed)} {spec.grain}s, and one answer reads {MOST} at most: "
+            f"These windows hold {len(needed)} {spec.grain}s, and one answer reads {most} at most: "
             "choose fewer by --start and --end, or shorter ones by --window."
         )
     known = Known(spec, at, needed, runtime)
@@ -95,6 +96,8 @@ def unit_beginning(spec: MonitorSpec, moment: datetime) -> date:
 
 def ends_on(spec: MonitorSpec, days: DayRange, span: Span, at: date) -> list[date]:
     """The last days of the windows of this length that begin on these days and are over when `at` begins."""
+    if not any(exists(day, zone(spec)) for day in days):
+        return []
     ends = [ends_of(day, span)[-1] for day in units_of(spec, days) if exists(day, zone(spec))]
     there = set(units_of(spec, days))
     return [

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 import sqlalchemy as sa
 
@@ -17,6 +17,7 @@ from hindsight.domain.records import StatisticRow, WindowState
 from hindsight.domain.spec import MonitorSpec
 from hindsight.domain.values import ALL, NO_LABELS, OTHER, Grain, Horizon, Span
 from hindsight.errors import SourceError
+from hindsight.pipeline.announce import written_again
 from hindsight.pipeline.extract import opened, verify_ids, verify_labels
 from hindsight.pipeline.inputs import NO_CUTS, Payloads, profiled, taken
 from hindsight.pipeline.kept import Kept, admitted
@@ -52,8 +53,8 @@ from hindsight.statistics.base import canonical
 from hindsight.statistics.binary import CLUSTERS
 from hindsight.statistics.inputs import Cuts
 from hindsight.statistics.lines import Group, Key, Lines, payloads, read
-from hindsight.statistics.quality import OTHER_SEGMENT
-from hindsight.statistics.reasons import CONTRADICTING, DEFAULTED
+from hindsight.statistics.quality import LABELS, OTHER_SEGMENT, SET_ASIDE
+from hindsight.statistics.reasons import CONTRADICTING, DEFAULTED, SILENT
 from hindsight.store import Store
 from hindsight.windows import Calendar, DayRange, Pair, days_of, distance, end_of, shift, start_of
 
@@ -69,11 +70,15 @@ class Computed:
     rows: tuple[StatisticRow, ...]
 
 
-def join_ground_truth(spec: MonitorSpec, days: DayRange, runtime: Runtime) -> dict[str, Any]:
+def join_ground_truth(
+    spec: MonitorSpec, days: DayRange, runtime: Runtime, *, accept_rewritten: bool = False
+) -> dict[str, Any]:
     """Compute the statistics of every pair due in these days, in one pass, and replace them in the store.
 
-    A source that holds less than it did when a pair was first computed does not take anything away:
-    the older statistics stay, and their state says `source_rewritten`.
+    A source that holds less than it did when a pair was first computed, or other values, does not take
+    anything away: the older statistics stay, and their state says `source_rewritten`.  They stay until the
+    source is again what it was, or until somebody accepts what it is now: with `accept_rewritten` the pairs
+    due are taken as they are, and so are all that were kept of these days.
     """
     refuse_unfinished(spec, days, runtime)
     faults.reach("join_ground_truth.begin")
@@ -86,9 +91,14 @@ def join_ground_truth(spec: MonitorSpec, days: DayRange, runtime: Runtime) -> di
         wanted |= landed_late(spec, days, present, source, statement)
         wanted |= revived(spec, days, source, statement, connection, runtime.store)
         wanted |= outdated(spec, wanted, present)
+        accepted: set[Pair] = set()
+        if accept_rewritten:
+            accepted = due_in(spec, days) | rewritten_on(spec, days, connection, runtime.store)
+        wanted |= accepted
         pairs = sorted(pair for pair in wanted if kept.holds(pair.day))
-        done, changed, known = join_pairs(spec, pairs, source, statement, connection, runtime.store)
+        done, changed, known = join_pairs(spec, pairs, source, statement, connection, runtime.store, accepted)
         put_behind(connection, runtime.store, spec, days, changed, known, kept)
+        done["again"] = written_again(known.intersection(changed) - due_in(spec, days))
         faults.reach("join_ground_truth.put_behind")
     faults.reach("join_ground_truth.committed")
     return done
@@ -101,8 +111,12 @@ def join_pairs(
     statement: Statement,
     connection: sa.Connection,
     store: Store,
+    accepted: Collection[Pair] = (),
 ) -> tuple[dict[str, Any], list[Pair], set[Pair]]:
-    """Replace these pairs: what was counted, the pairs that changed, and those that were there before."""
+    """Replace these pairs: what was counted, the pairs that changed, and those that were there before.
+
+    Those `accepted` are replaced even if their source was rewritten.
+    """
     asked = {pair.day for pair in pairs}
     lists = listed(spec, asked, source, statement, connection, store)
     faults.reach("join_ground_truth.lists_kept")
@@ -114,20 +128,20 @@ def join_pairs(
     refuse(spec, (each.state for each in made.values()))
     faults.reach("join_ground_truth.computed")
     old = {Pair(state.horizon, day): state for day, state in states_of(connection, store, spec, pairs)}
-    settled = {pair: settle(spec, old.get(pair), made[pair]) for pair in pairs}
-    kept = [pair for pair in pairs if settled[pair].source_rewritten]
+    written = states_to_write(spec, old, made, accepted)
+    kept = [pair for pair in pairs if written[pair].source_rewritten]
     if kept:
-        store.replace_states(connection, spec.monitor, [settled[pair] for pair in kept])
-    fresh = [pair for pair in pairs if not settled[pair].source_rewritten]
+        store.replace_states(connection, spec.monitor, [written[pair] for pair in kept])
+    fresh = [pair for pair in pairs if not written[pair].source_rewritten]
     store.replace_windows(
         connection,
         spec.monitor,
-        [settled[pair] for pair in fresh],
+        [written[pair] for pair in fresh],
         [row for pair in fresh for row in made[pair].rows],
     )
     faults.reach("join_ground_truth.replaced")
-    changed = [pair for pair in fresh if pair not in old or differs(old[pair], settled[pair])]
-    states = settled.values()
+    changed = [pair for pair in fresh if pair not in old or differs(old[pair], written[pair])]
+    states = written.values()
     done = {
         "pairs": len(pairs),
         "statistics": sum(len(made[pair].rows) for pair in fresh),
@@ -398,30 +412,84 @@ def pair_of(
     return Computed(state, rows)
 
 
-def settle(spec: MonitorSpec, old: WindowState | None, new: Computed) -> WindowState:
-    """The state to write, given what was there: grown is `late_landed`; what holds less than it did, or as
-    much of other values, is `source_rewritten`.
+def rewritten_on(spec: MonitorSpec, days: DayRange, connection: sa.Connection, store: Store) -> set[Pair]:
+    """The pairs of these days that were kept as they were because their source was rewritten."""
+    states = states_of(connection, store, spec, [Pair(NO_LABELS, day) for day in (days.start, days.end)])
+    return {
+        Pair(state.horizon, day)
+        for day, state in states
+        if state.source_rewritten and state.horizon in spec.horizons
+    }
+
+
+def states_to_write(
+    spec: MonitorSpec,
+    old: Mapping[Pair, WindowState],
+    made: Mapping[Pair, Computed],
+    accepted: Collection[Pair] = (),
+) -> dict[Pair, WindowState]:
+    """The states of pairs, given what was there; those `accepted` are never kept as they were.
+
+    Where one pair of a day is kept, so is what else changed of it, lest a day be of two logs.
+    """
+    found = {pair: settle(spec, old.get(pair), each.state) for pair, each in made.items()}
+    found |= {pair: made[pair].state for pair in accepted if pair in found and found[pair].source_rewritten}
+    days = {pair.day for pair, state in found.items() if state.source_rewritten}
+    for pair, state in found.items():
+        before = old.get(pair)
+        if pair.day in days and pair not in accepted and comparable(before, state) and differs(before, state):
+            found[pair] = replace(before, source_rewritten=True)
+    return found
+
+
+def comparable(old: WindowState | None, new: WindowState) -> TypeGuard[WindowState]:
+    """Whether there was a state that the same specification made.
 
     An edited monitor starts afresh: what another specification made says nothing of the source.
     """
-    state = new.state
-    if old is None or old.spec_hash != state.spec_hash:
-        return state
-    shrunk = state.predictions < old.predictions or truth_in(state) < truth_in(old)
-    if shrunk or overwritten(spec, old, state):
+    return old is not None and old.spec_hash == new.spec_hash
+
+
+def settle(spec: MonitorSpec, old: WindowState | None, new: WindowState) -> WindowState:
+    """The state to write, given what was there: grown is `late_landed`; what holds less than it did, or as
+    much of other values, is `source_rewritten`, until the source is again what it was.
+
+    What landed since cannot be told from what was rewritten, so then it is not taken either.
+    """
+    if not comparable(old, new):
+        return new
+    if not differs(old, new):
+        return replace(new, late_landed=old.late_landed)
+    if old.source_rewritten or shrunk(old, new) or overwritten(spec, old, new):
         return replace(old, source_rewritten=True)
-    changed = (state.digest, state.delays, state.ledger) != (old.digest, old.delays, old.ledger)
-    return replace(state, late_landed=old.late_landed or changed)
+    return replace(new, late_landed=True)
+
+
+def shrunk(old: WindowState, new: WindowState) -> bool:
+    """Whether less is known of a window than was: fewer rows, less truth, or no proof of a live feed."""
+    silenced = DEFAULTED in old.quality and SILENT in new.quality
+    return silenced or any(now < before for now, before in zip(held(new), held(old), strict=True))
+
+
+def held(state: WindowState) -> tuple[int, ...]:
+    """Sizes that never fall as rows land: predictions, rows logged, truth, labelled ones by any age, labels.
+
+    Labels are counted on the day on which they were learnt, at its horizon 0.
+    """
+    logged = state.predictions + sum(state.quality.get(reason, 0) for reason in SET_ASIDE)
+    learnt = sum(state.quality.get(reason, 0) for reason in LABELS)
+    return state.predictions, logged, truth_in(state), sum(state.delays.values()), learnt
 
 
 def overwritten(spec: MonitorSpec, old: WindowState, new: WindowState) -> bool:
-    """Whether labels were changed in place: there are other values, but not a row more than before.
+    """Whether values were changed in place: there are other ones, but not a row more than before.
 
-    A row that landed since would be counted: as a label, a contradiction or a duplicate.  Only a new weight
-    of an old value is not.
+    A row that landed since would be counted: as a prediction, a label, a contradiction or a duplicate.  Not
+    counted are a new weight of an old value and, at horizon 0, that features have come to be binned.
     """
     weighted = spec.ground_truth.columns.weight is not None
-    if old.horizon == NO_LABELS or weighted or old.digest == new.digest:
+    binned = old.horizon == NO_LABELS and bool(spec.predictions.features)
+    if weighted or binned or old.digest == new.digest:
         return False
     return rows_in(old) == rows_in(new)
 

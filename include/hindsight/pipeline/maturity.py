@@ -13,7 +13,7 @@ from hindsight.domain.records import Snapshot, WindowState
 from hindsight.domain.spec import MonitorSpec
 from hindsight.domain.values import ALL, NO_LABELS, Horizon, Status
 from hindsight.errors import HindsightError
-from hindsight.metrics import ALWAYS, find
+from hindsight.metrics import find
 from hindsight.metrics.base import Part
 from hindsight.pipeline.present import own_pairs, unit_at
 from hindsight.pipeline.runtime import Runtime
@@ -22,6 +22,7 @@ from hindsight.statistics.delay import Delays
 from hindsight.windows import Pair
 
 QUANTILES: Final = (0.5, 0.9, 0.99)
+COVERAGE: Final = "coverage"
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,8 +208,7 @@ def maturity_curve(
             row.status is Status.OK
             and Pair(row.horizon, unit) in pairs
             and within(unit, start, end)
-            and row.metric not in ALWAYS
-            and find(row.metric).part is Part.OUTCOMES
+            and _unfit(row.metric) is None
         ):
             by_metric.setdefault((row.metric, row.version), {}).setdefault(unit, {})[row.horizon] = row
     return [
@@ -246,13 +246,26 @@ def _refuse_unfit(spec: MonitorSpec, name: str) -> None:
         metric = find(name)
     except ValueError as error:
         raise HindsightError(f"{str(error)[0].upper()}{str(error)[1:]}.") from error
-    if not metric.labelled:
-        raise HindsightError(f"The metric {name!r} needs no labels: it does not change with their age.")
+    fault = _unfit(name)
+    if fault is not None:
+        raise HindsightError(f"The metric {name!r} {fault}.")
     kept = {each.partition("(")[0] if metric.name.startswith(f"{each}(") else each for each in spec.metrics}
     if name not in kept and name.partition("(")[0] not in kept:
         raise HindsightError(
             f"The metric {name!r} is not kept of {spec.monitor!r}: it keeps {', '.join(spec.metrics)}."
         )
+
+
+def _unfit(name: str) -> str | None:
+    """Why a metric is not followed by label age, as the end of a sentence; None where it is."""
+    metric = find(name)
+    if not metric.labelled:
+        return "needs no labels: it does not change with their age"
+    if name == COVERAGE:
+        return "stands beside every other metric by label age: leave --metric out, or name another"
+    if metric.part is not Part.OUTCOMES:
+        return "says how the logs are, not how the model did: it is not followed by label age"
+    return None
 
 
 def _by_age(

@@ -63,5 +63,5 @@ def last_due(spec: MonitorSpec, now: datetime) -> date:
 
 
 def last_of(spec: MonitorSpec, day: date) -> date:
-    """The last unit of a local day."""
-    return units_of(spec, DayRange(day, day)).end
+    """The last unit of a local day; of one that the zone skipped, the last before it."""
+    return units_of(spec, DayRange(day - timedelta(days=1), day)).end

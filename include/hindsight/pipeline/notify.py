@@ -14,17 +14,17 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from hindsight import faults
-from hindsight.domain.records import Delivery, Notification
+from hindsight.domain.records import Delivery, Detection, Incident, Notification
 from hindsight.domain.spec import MonitorSpec
-from hindsight.domain.values import Notify
+from hindsight.domain.values import Grain, Horizon, Notify
 from hindsight.errors import ConnectionMissing, DeliveryError, HindsightError
-from hindsight.incidents import corrections, replay, revisions
+from hindsight.incidents import Transition, as_told, corrections, last_told, notes, replay, revisions
 from hindsight.message import Link, compose, from_json, to_json
 from hindsight.notifiers import FALLBACK, channel_key
 from hindsight.pipeline.plan import zone
 from hindsight.pipeline.runtime import Runtime
-from hindsight.policy import Act, Decision, decide, lowest_audible, route, told
-from hindsight.windows import DayRange, local_days
+from hindsight.policy import Act, Decision, Kind, decide, heard, lowest_audible, route, told
+from hindsight.windows import DayRange, local_days, start_of
 
 MOST_ATTEMPTS: Final = 8
 FIRST_PAUSE: Final = timedelta(minutes=1)
@@ -61,19 +61,21 @@ def enqueue(
     detections = store.detections(connection, spec.monitor, detector=list(at))
     stored = store.incidents(connection, spec.monitor)
     history = replay(detections, stored, zone(spec), at=at)
+    messages = store.notifications(connection, spec.monitor)
     decisions = decide(
         mode,
         local_days((days.start, days.end), zone(spec)),
         history,
         revisions=revisions(detections, history.incidents, zone(spec), at=at),
         corrections=corrections(stored, history.incidents),
+        notes=notes(last_told(messages), detections, zone(spec)),
+        heard=heard_before(spec, days, detections, stored, at),
         audible=lowest_audible(spec.notify),
     )
     incidents = history.incidents
     faults.reach("notify.decided")
     for decision in decisions:
         routes = route(decision, spec.notify, FALLBACK)
-        incidents = told(incidents, decision, routes)
         if not routes:
             continue
         document = to_json(
@@ -83,21 +85,54 @@ def enqueue(
             Notification(
                 monitor=spec.monitor,
                 day=decision.day,
-                kind=decision.kind,
+                kind=kind_of(spec, decision, days),
                 notifier=channel_key(each.notifier),
                 incidents=decision.incidents,
                 severity=decision.severity,
                 document=document,
                 state=each.state,
                 reason=each.reason,
+                judgements=as_told(named_in(decision)),
             )
             for each in routes
         ]
-        store.enqueue(connection, rows)
+        # What lies there already was told as it was, and tells nothing that happened since.
+        if store.enqueue(connection, rows) and heard(routes):
+            incidents = told(incidents, decision)
         faults.reach("notify.enqueued")
     store.replace_incidents(connection, spec.monitor, incidents)
     faults.reach("notify.incidents_replaced")
     return [decision.reason for decision in decisions if decision.act is not Act.NOTHING]
+
+
+def heard_before(
+    spec: MonitorSpec,
+    days: DayRange,
+    detections: Sequence[Detection],
+    stored: Sequence[Incident],
+    at: Mapping[str, Horizon],
+) -> tuple[Transition, ...]:
+    """What an earlier hour's run has told of the same local day; of whole days there is only one run."""
+    if spec.grain is Grain.DAY:
+        return ()
+    before = [d for d in detections if d.as_of <= start_of(days.start, zone(spec))]
+    return replay(before, stored, zone(spec), at=at).transitions
+
+
+def kind_of(spec: MonitorSpec, decision: Decision, days: DayRange) -> str:
+    """What tells a message from others of its monitor and day: its kind, and the hour where it is of one."""
+    if spec.grain is Grain.DAY:
+        return decision.kind
+    return f"{decision.kind}@{days.end:%H:%M}Z"
+
+
+def named_in(decision: Decision) -> list[tuple[str, Detection]]:
+    """The judgements that a message names, each with its incident: of what is open, and what is revised."""
+    told = [(r.incident, r.later) for r in decision.revisions if r.incident is not None]
+    if decision.kind is Kind.REVISED:
+        return told
+    cases = [case for case in decision.cases if case.incident.is_open]
+    return [(case.incident.id, each) for case in cases for each in case.evidence] + told
 
 
 def evidence(spec: MonitorSpec, decision: Decision, runtime: Runtime, connection: sa.Connection) -> list[Any]:

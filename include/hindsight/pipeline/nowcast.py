@@ -10,16 +10,18 @@ from datetime import date, datetime
 from typing import Final
 
 import numpy as np
+import sqlalchemy as sa
 
+from hindsight.config.findings import did_you_mean
 from hindsight.domain.spec import MonitorSpec
-from hindsight.domain.values import ALL, Convention, Grain, Horizon, Span, Task
+from hindsight.domain.values import ALL, NO_LABELS, Convention, Grain, Horizon, Span, Task
 from hindsight.errors import HindsightError
 from hindsight.metrics import Metric, find
 from hindsight.metrics.base import Part
-from hindsight.metrics.nowcast import Nowcasts, Tracked, Window, bounds, nowcast, tracked
+from hindsight.metrics.nowcast import MOST_UNHEARD, Nowcasts, Tracked, Window, bounds, nowcast, tracked
 from hindsight.metrics.rest import Known, rest_of
 from hindsight.pipeline.maturity import within
-from hindsight.pipeline.plan import zone
+from hindsight.pipeline.plan import begins, counted, zone
 from hindsight.pipeline.present import own_pairs
 from hindsight.pipeline.runtime import Runtime
 from hindsight.pipeline.snapshots import history
@@ -32,6 +34,7 @@ from hindsight.windows import (
     distance,
     end_of,
     ends_of,
+    exists,
     shift,
     start_of,
 )
@@ -61,6 +64,9 @@ EXPLICIT: Final = Convention.EXPLICIT
 
 TASKS: Final = (Task.BINARY, Task.REGRESSION)
 """Whose statistics tell enough of the predictions that have no label yet."""
+
+MOST_NAMED: Final = 10
+"""How many segments an error names."""
 
 TRUST: Final = 0.8
 """Where fewer past intervals than that held the final value, the assumption is said not to have held."""
@@ -122,7 +128,7 @@ def nowcasts(
     span, ages = kept_span(spec, window), young(spec, at)
     with runtime.store.transaction() as connection:
         pairs = own_pairs(connection, runtime.store, spec)
-        ends = {age: _chosen(pairs, span, age, start, end) for age in ages}
+        ends = {age: _chosen(spec, pairs, span, age, start, end) for age in ages}
         wanted = sorted(last for found in ends.values() for last in found)
         if not wanted:
             raise HindsightError(
@@ -133,7 +139,9 @@ def nowcasts(
             history(spec, days, horizon, connection, runtime, segments=[segment]).groups
             for horizon in spec.horizons
         ]
-    versions = sorted({key[0] for groups in known for key in groups})
+        versions = sorted({key[0] for groups in known for key in groups})
+        if not versions and segment != ALL:
+            _refuse_segment(spec, segment, days, connection, runtime)
     if version is not None:
         if version not in versions:
             raise HindsightError(
@@ -141,7 +149,14 @@ def nowcasts(
                 f"{', '.join(versions) or 'none'}."
             )
         versions = [version]
-    computed = np.array([[Pair(horizon, day) in pairs for day in days] for horizon in spec.horizons])
+    # A day that the zone skipped has nothing in it, at any age.
+    skipped = [not exists(day, zone(spec)) for day in days]
+    computed = np.array(
+        [
+            [Pair(horizon, day) in pairs or gone for day, gone in zip(days, skipped, strict=True)]
+            for horizon in spec.horizons
+        ]
+    )
     found: list[Nowcast] = []
     for name in versions:
         statistics = tuple(
@@ -208,10 +223,10 @@ def kept_span(spec: MonitorSpec, window: Span | None) -> Span:
     """The window length that is asked for, by default the longest that is kept."""
     if window is None:
         return spec.spans[-1]
-    if window not in spec.spans:
+    if counted(spec, window) not in spec.spans:
         kept = ", ".join(map(str, spec.spans))
         raise HindsightError(f"Windows of {window} are not kept of {spec.monitor!r}: it keeps {kept}.")
-    return window
+    return counted(spec, window)
 
 
 def young(spec: MonitorSpec, at: Horizon | None) -> list[Horizon]:
@@ -219,22 +234,45 @@ def young(spec: MonitorSpec, at: Horizon | None) -> list[Horizon]:
     ages = [horizon for horizon in spec.horizons if horizon < spec.last_horizon]
     if at is None:
         return ages
-    if at not in ages:
+    if counted(spec, at) not in ages:
         raise HindsightError(
             f"There is no nowcast of {spec.monitor!r} at {at}: its windows are young at "
             f"{', '.join(map(str, ages))}, and final at {spec.last_horizon}."
         )
-    return [at]
+    return [counted(spec, at)]
+
+
+def _refuse_segment(
+    spec: MonitorSpec, segment: str, days: DayRange, connection: sa.Connection, runtime: Runtime
+) -> None:
+    """Raise unless these days hold this segment at some age; says which there are."""
+    start, end = start_of(days.start, zone(spec)), end_of(days.end, zone(spec))
+    rows = runtime.store.statistics(connection, spec.monitor, start, end, horizons=[NO_LABELS])
+    there = sorted({row.segment for row in rows} - {ALL})
+    if segment not in there:
+        more = f" and {len(there) - MOST_NAMED} more" if len(there) > MOST_NAMED else ""
+        raise HindsightError(
+            f"{spec.monitor!r} has no segment {segment!r} there{did_you_mean(segment, there)}: it has "
+            f"{', '.join([ALL, *there[:MOST_NAMED]])}{more}."
+        )
 
 
 def _chosen(
-    pairs: Collection[Pair], span: Span, age: Horizon, start: date | None, end: date | None
+    spec: MonitorSpec,
+    pairs: Collection[Pair],
+    span: Span,
+    age: Horizon,
+    start: date | None,
+    end: date | None,
 ) -> list[date]:
     """The last units of the windows that are asked for at an age."""
     ends = sorted(
         pair.day
         for pair in pairs
-        if pair.horizon == age and pair.day in ends_of(pair.day, span) and within(pair.day, start, end)
+        if pair.horizon == age
+        and pair.day in ends_of(pair.day, span)
+        and begins(spec, pair.day, span)
+        and within(pair.day, start, end)
     )
     return ends[-1:] if start is None and end is None else ends
 
@@ -266,7 +304,14 @@ def _of_group(
     rest = rest_of(known)
     assert rest is not None
     wanted = set(ends)
-    lasts = [day for day in days if day in ends_of(day, span) and shift(day, age.count) in days]
+    lasts = [
+        day
+        for day in days
+        if day in ends_of(day, span)
+        and shift(day, age.count) in days
+        and exists(day, zone(spec))
+        and begins(spec, day, span)
+    ]
     windows = [
         Window(distance(days.start, days_of(day, span).start), distance(days.start, day)) for day in lasts
     ]
@@ -274,14 +319,14 @@ def _of_group(
     if not windows:
         return []
     found = nowcast(metric, known, rest, windows, age.count)
-    course = tracked(found, age.count, spec.last_horizon.count, TRACK[spec.grain])
+    asked = [shift(days.start, window.last) in wanted for window in found.windows]
+    course = tracked(found, age.count, spec.last_horizon.count, TRACK[spec.grain], asked)
     lower, upper = bounds(metric, found.estimate, course.half)
     made = []
     for i, window in enumerate(found.windows):
         last = shift(days.start, window.last)
-        if last not in wanted or not known.statistics[0].predictions[window.first : window.last + 1].any():
+        if not asked[i] or not known.statistics[0].predictions[window.first : window.last + 1].any():
             continue
-        told = int(rest.told[window.last + age.count])
         made.append(
             Nowcast(
                 monitor=spec.monitor,
@@ -303,30 +348,47 @@ def _of_group(
                 past=int(course.past[i]),
                 inside=_finite(course.inside[i]),
                 final=_finite(found.final[i]),
-                remark=_remark(metric, found, course, i, told, known.least),
+                remark=_remark(metric, found, course, i, known.least),
                 assumption=ASSUMPTION if spec.task is Task.BINARY else ASSUMPTION_OF_NUMBERS,
             )
         )
     return made
 
 
-def _remark(metric: Metric, found: Nowcasts, course: Tracked, i: int, told: int, least: int) -> str:
+def _remark(metric: Metric, found: Nowcasts, course: Tracked, i: int, least: int) -> str:
     """What a reader must know of an estimate; empty where all is as it should be."""
-    if told < least:
-        return f"{told} mature units with labels before it, {least} are needed"
     if not np.isfinite(found.estimate[i]):
-        return (
-            f"nothing to estimate: {metric.undefined}" if np.isfinite(found.coverage[i]) else "not computed"
-        )
-    if not course.apart[i]:
-        return "no past window to learn from: the interval rests on sampling alone"
+        return _without(metric, found, i, least)
+    said = []
     if course.inside[i] < TRUST:
         share, ratio = course.inside[i], course.ratio[i]
-        return (
+        said.append(
             f"the assumption has not held: {share:.0%} of past final values lay inside, and past errors are "
             f"{ratio:.1f} times what sampling explains"
         )
-    return ""
+    if not np.isfinite(course.half[i]):
+        said.append("no interval: sampling explains no error of it, so there is none to scale")
+    elif not course.past[i]:
+        said.append("no past window to learn from: the interval rests on sampling alone")
+    elif not course.apart[i]:
+        said.append(
+            f"sampling explained no error of the {course.past[i]} past windows, so theirs say nothing of "
+            "this one: the interval rests on sampling alone"
+        )
+    return "; ".join(said)
+
+
+def _without(metric: Metric, found: Nowcasts, i: int, least: int) -> str:
+    """Why there is no estimate."""
+    if found.told[i] < least:
+        told = f"{found.told[i]:.0f} mature units with labels before it"
+        return f"{told} were computed when as young, {least} are needed"
+    if found.unheard[i] > MOST_UNHEARD:
+        return (
+            f"{found.unheard[i]:.0%} of its predictions wait for a label at an age at which those of all "
+            "mature units had theirs: nothing is known of labels as late"
+        )
+    return f"nothing to estimate: {metric.undefined}" if np.isfinite(found.coverage[i]) else "not computed"
 
 
 def _finite(value: float) -> float | None:

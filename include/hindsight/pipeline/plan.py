@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from hindsight.domain.spec import MonitorSpec
@@ -25,10 +26,17 @@ from hindsight.windows import (
     written,
 )
 
+Counted = TypeVar("Counted", Horizon, Span)
+
 
 def zone(spec: MonitorSpec) -> ZoneInfo:
     """The zone in which the monitor's days begin."""
     return ZoneInfo(spec.timezone)
+
+
+def counted(spec: MonitorSpec, length: Counted) -> Counted:
+    """A length as the monitor counts it: at an hourly grain `7d` is `168h`."""
+    return length.in_hours() if spec.grain is Grain.HOUR else length
 
 
 def calendar(spec: MonitorSpec, days: Iterable[date]) -> Calendar:

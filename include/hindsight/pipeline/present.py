@@ -13,7 +13,7 @@ from hindsight.domain.values import Grain
 from hindsight.errors import HindsightError
 from hindsight.pipeline.plan import zone
 from hindsight.store import Store
-from hindsight.windows import MOMENT, Pair, end_of, hour_at, start_of
+from hindsight.windows import HOUR, MOMENT, Pair, end_of, hour_at, start_of
 
 EVER = (datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC))
 
@@ -32,6 +32,7 @@ def present_pairs(connection: sa.Connection, store: Store, spec: MonitorSpec) ->
     """Every pair in the store, with the hash of the specification that made it."""
     states = store.window_states(connection, spec.monitor, *EVER)
     for state in states:
+        refuse_other_grain(spec, state)
         day = unit_at(spec, state.window_start)
         if start_of(day, zone(spec)) != state.window_start:
             raise HindsightError(
@@ -40,6 +41,19 @@ def present_pairs(connection: sa.Connection, store: Store, spec: MonitorSpec) ->
                 "zone do not add to these.  Give the monitor a new name, or put its `timezone` back."
             )
     return {Pair(state.horizon, unit_at(spec, state.window_start)): state.spec_hash for state in states}
+
+
+def refuse_other_grain(spec: MonitorSpec, state: WindowState) -> None:
+    """Raise when this is the state of an hour and the monitor goes by the day, or the other way round.
+
+    An hour that begins at midnight has the key of the day, and would be written over it.
+    """
+    stored = Grain.HOUR if state.window_end - state.window_start == HOUR else Grain.DAY
+    if stored is not spec.grain:
+        raise HindsightError(
+            f"The store holds {stored}s of {spec.monitor!r}, and its file says `grain: {spec.grain}`: one "
+            f"cannot stand for the other.  Give the monitor a new name, or put `grain: {stored}` back."
+        )
 
 
 def own_pairs(connection: sa.Connection, store: Store, spec: MonitorSpec) -> dict[Pair, str]:

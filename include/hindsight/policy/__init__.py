@@ -6,7 +6,7 @@ Every decision holds its reason, also the one to stay silent.
 
 from hindsight.policy.decide import decide
 from hindsight.policy.decision import Act, Decision, Kind
-from hindsight.policy.routes import Notifier, Route, lowest_audible, route, told
+from hindsight.policy.routes import Notifier, Route, heard, lowest_audible, route, told
 
 __all__ = [
     "Act",
@@ -15,6 +15,7 @@ __all__ = [
     "Notifier",
     "Route",
     "decide",
+    "heard",
     "lowest_audible",
     "route",
     "told",

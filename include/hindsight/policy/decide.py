@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import date
 
 from hindsight.domain.records import Incident
-from hindsight.domain.values import Notify, Severity, Verdict
+from hindsight.domain.values import Notify, Severity
 from hindsight.incidents import Case, Change, Correction, History, Revision, Transition, class_words
 from hindsight.policy.decision import Act, Decision, Kind
 from hindsight.windows import DayRange
@@ -28,6 +28,8 @@ def decide(
     *,
     revisions: Collection[Revision] = (),
     corrections: Collection[Correction] = (),
+    notes: Collection[Revision] = (),
+    heard: Collection[Transition] = (),
     audible: Severity = Severity.WARNING,
 ) -> tuple[Decision, ...]:
     """What a run over these days tells.
@@ -40,14 +42,16 @@ def decide(
     something.
 
     `audible` is the lowest severity that any notifier passes on: an incident below it counts as untold,
-    and is not brought up again every day.  Revisions of windows that no message rested on send none: those
-    since something last happened ride along, so pass all there are.
+    and is not brought up again every day.  `notes` are revisions of what messages said, and not told yet;
+    `revisions` those of all windows, which send no message: those since something last happened ride along,
+    so pass all there are.  `heard` are transitions that an earlier run of the same day has told, where a day
+    has several.
     """
     decisions: tuple[Decision, ...]
     if mode is Notify.SUMMARY:
         decisions = (_summary(days, history, revisions, corrections),)
     else:
-        decisions = _live(days, history, revisions, corrections, audible)
+        decisions = _live(days, history, revisions, corrections, notes, heard, audible)
         if mode is Notify.NONE:
             decisions = _silent(days, decisions)
     ended = tuple(i for i in history.incidents if i.resolved_on is not None and i.resolved_on > days.end)
@@ -59,6 +63,8 @@ def _live(
     history: History,
     revisions: Collection[Revision],
     corrections: Collection[Correction],
+    notes: Collection[Revision],
+    heard: Collection[Transition],
     audible: Severity,
 ) -> tuple[Decision, ...]:
     known = {i.id: i.told_on for i in history.incidents if i.told_on is not None}
@@ -72,6 +78,8 @@ def _live(
             known,
             revisions,
             tuple(c for c in corrections if last and c.incident_id not in ends),
+            tuple(notes) if last else (),
+            heard,
             audible,
         )
         if decision.act is Act.SEND and decision.severity.rank >= audible.rank:
@@ -86,12 +94,20 @@ def _live_day(
     known: dict[str, date],
     revisions: Collection[Revision],
     corrections: tuple[Correction, ...],
+    notes: tuple[Revision, ...],
+    heard: Collection[Transition],
     audible: Severity,
 ) -> Decision:
     cases = history.as_of(day)
     before = max((t.day for t in history.transitions if t.day < day), default=date.min)
     revised = tuple(revision for revision in revisions if before < revision.day <= day)
-    news = tuple(t for t in history.on(day) if _is_news(t, known.get(t.incident_id)))
+    gists = set(map(_gist, heard))
+    news = tuple(
+        t
+        for t in history.on(day)
+        if _is_news(t, known.get(t.incident_id))
+        and not (_gist(t) in gists and (t.incident_id in known or t.severity.rank < audible.rank))
+    )
     found = [
         case.incident
         for case in cases
@@ -100,9 +116,8 @@ def _live_day(
         and case.incident.opened_on < day
         and case.incident.severity.rank >= audible.rank
     ]
-    noted = {r: about for r in revised if (about := _rests_on(r, history, known)) is not None}
-    revised = tuple(r for r in revised if r.day == day or r not in noted)  # the others had their own note
-    notes = {r: about for r, about in noted.items() if r.day == day}
+    noted = {r.later for r in notes}
+    revised = (*notes, *(r for r in revised if r.later not in noted))
     named = {t.incident_id for t in news} | {i.id for i in found} | {c.incident_id for c in corrections}
     reasons = [f"{counted(len(changed), 'incident')} {_DONE[change]}" for change, changed in _by_change(news)]
     if found:
@@ -113,8 +128,8 @@ def _live_day(
         reasons.append(f"{counted(len(corrections), 'earlier message')} corrected")
     kind = Kind.DAILY if news or found or not (corrections or notes) else Kind.REVISED
     if kind is Kind.REVISED:
-        named |= set(notes.values())
-        revised = tuple(notes)
+        named |= {r.incident for r in notes if r.incident}
+        revised = notes
         if notes:
             reasons.append(f"later labels change {counted(len(notes), 'verdict')} that people were told")
     act = Act.SEND if reasons else Act.NOTHING
@@ -131,21 +146,6 @@ def _live_day(
     )
 
 
-def _rests_on(revision: Revision, history: History, known: dict[str, date]) -> str | None:
-    """The incident of the message that named a breach which later labels revise, if there was one."""
-    if revision.first.verdict is not Verdict.BREACH:
-        return None
-    for transition in history.on(revision.first_day):
-        told = known.get(transition.incident_id)
-        tells = transition.change is not Change.RESOLVED and revision.member in transition.members
-        if tells and told is not None and told <= revision.first_day:
-            return transition.incident_id
-    for incident in history.incidents:  # told first on a day on which nothing happened to it
-        if known.get(incident.id) == revision.first_day and revision.member in incident.members:
-            return incident.id
-    return None
-
-
 def _with_hindsight(decision: Decision, ended: Collection[Incident]) -> Decision:
     """The decision, saying of what it names as open where later days, computed before, show the end."""
     later = tuple(
@@ -158,6 +158,11 @@ def _with_hindsight(decision: Decision, ended: Collection[Incident]) -> Decision
         if i.id in decision.incidents and i.resolved_on is not None
     )
     return replace(decision, corrections=decision.corrections + later) if later else decision
+
+
+def _gist(transition: Transition) -> tuple[object, ...]:
+    """What is told of a transition, but for its words: later hours of a day change those."""
+    return transition.incident_id, transition.change, transition.severity, transition.members
 
 
 def _is_news(transition: Transition, told_on: date | None) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -41,14 +41,16 @@ def lowest_audible(notifiers: Iterable[Notifier]) -> Severity:
     )
 
 
-def told(
-    incidents: Iterable[Incident], decision: Decision, routes: Collection[Route]
-) -> tuple[Incident, ...]:
-    """The incidents, marked as told where the decision names them and any notifier is to pass it on."""
-    heard = any(each.state is Delivery.PENDING for each in routes)
+def heard(routes: Iterable[Route]) -> bool:
+    """Whether any notifier is to pass it on."""
+    return any(each.state is Delivery.PENDING for each in routes)
+
+
+def told(incidents: Iterable[Incident], decision: Decision) -> tuple[Incident, ...]:
+    """The incidents, marked as told where a decision that was passed on names them."""
     return tuple(
         replace(incident, told_on=decision.day)
-        if heard and incident.told_on is None and incident.id in decision.incidents
+        if incident.told_on is None and incident.id in decision.incidents
         else incident
         for incident in incidents
     )

@@ -18,9 +18,8 @@ from typing import Self
 
 import numpy as np
 
+from hindsight.domain.values import Z95
 from hindsight.statistics.base import Array, Ints
-
-NORMAL = 1.959963984540054
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +69,7 @@ class Delays:
         """The age by which this share of labels is known, and the ends of its 95 % interval (None: later than
         the last age): where share ± 1.96 errors pass it.
         """
-        ages = [self._reached(self.share + side * NORMAL * self.error, share) for side in (0.0, 1.0, -1.0)]
+        ages = [self._reached(self.share + side * Z95 * self.error, share) for side in (0.0, 1.0, -1.0)]
         at, low, high = ages
         last = len(self.share) - 1
         return (last if at is None else at), (last if low is None else low), high

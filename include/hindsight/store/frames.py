@@ -181,4 +181,4 @@ def _length(
     if value is None:
         return None
     length = kind.parse(value) if isinstance(value, str) else value
-    return [length] if isinstance(length, Span) and length.calendar else [length, length.in_hours()]
+    return [length, length.in_hours()]

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from enum import StrEnum
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from itertools import islice
 from math import isfinite
 from operator import attrgetter
@@ -86,7 +86,7 @@ class Codec(Generic[Record]):
         while block := list(islice(waiting, _BLOCK)):
             try:
                 columns = zip(*map(values, block), strict=True)
-                encoded = [map(encode, column) for encode, column in zip(encoders, columns, strict=True)]
+                encoded = [encode(column) for encode, column in zip(encoders, columns, strict=True)]
                 yield "\n".join(map("\t".join, zip(*encoded, strict=True))) + "\n"
             except (AttributeError, TypeError, ValueError) as error:
                 raise StoreError(self._fault(block)) from error
@@ -107,7 +107,7 @@ class Codec(Generic[Record]):
         for row in rows:
             for name, kind in self._kinds.items():
                 try:
-                    kind.encoder()(getattr(row, name))
+                    list(kind.encoder()([getattr(row, name)]))
                 except (AttributeError, TypeError, ValueError) as error:
                     return (
                         f"The store does not take a {self.table.name} whose {name} is such: {error}.  "
@@ -125,9 +125,19 @@ class _Kind:
     dtype: str = "string"
     repeats: bool = True
 
-    def encoder(self) -> Encode:
-        """The encoder of one copy: what repeats from row to row is encoded once."""
-        return _Memo(self.encode).__getitem__ if self.repeats else self.encode
+    def encoder(self) -> Callable[[Sequence[Any]], Iterable[str]]:
+        """The encoder of one copy's columns: what repeats from row to row is encoded once."""
+        if not self.repeats:
+            return partial(map, self.encode)
+        memo = _Memo(self.encode)
+
+        def encoded(column: Sequence[Any]) -> Iterable[str]:
+            first = column[0]
+            if column.count(first) == len(column):  # as most of what names a row is, all over a block
+                return [memo[first]] * len(column)
+            return map(memo.__getitem__, column)
+
+        return encoded
 
 
 class _Memo(dict[Any, str]):

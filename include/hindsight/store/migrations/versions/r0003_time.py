@@ -30,6 +30,8 @@ def upgrade() -> None:
         made_by = sa.Column("spec_hash", sa.Text(collation="C"), nullable=False, server_default=sa.text("''"))
         op.add_column(table, made_by, schema="hindsight")
     op.execute(VIEW)
+    told = sa.Column("judgements", sa.Text(collation="C"), nullable=False, server_default=sa.text("'[]'"))
+    op.add_column("notification", told, schema="hindsight")
     op.create_table(
         "retained",
         sa.Column("monitor", sa.Text(collation="C"), nullable=False),
