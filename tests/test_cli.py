@@ -227,6 +227,14 @@ def test_a_monitor_that_is_not_there_is_named(root: Path, name: str) -> None:
             ("snapshots", "churn", "--at", "soon"),
             "'soon' is not a number of days or hours such as '7d' or '6h'.",
         ),
+        (
+            ("run", "churn", "--start", "9999-12-31"),
+            "There are no logs of the year 9999: name one from 1900 to 8999.",
+        ),
+        (
+            ("snapshots", "churn", "--end", "9999-12-31"),
+            "There are no logs of the year 9999: name one from 1900 to 8999.",
+        ),
         (("snapshots", "churn", "--window", "7"), f"'7' is not {Span.WRITTEN}."),
         (
             ("run", "churn", "--start", "2024-03-02", "--end", "2024-03-01"),
@@ -305,3 +313,11 @@ def test_the_store_alone_gives_frames_of_the_same_rows(root: Path, postgres: Emb
     finally:
         store.dispose()
     pd.testing.assert_frame_equal(frame, read_snapshots("churn"))
+
+
+def test_a_rewritten_log_is_accepted_by_name(root: Path) -> None:
+    said_no = refused("run", "churn", "--stale", "--accept-rewritten")
+    assert said_no.startswith("--accept-rewritten does not go with --stale, which follows the monitor's file")
+    done = json.loads(said("run", "churn", "--start", "2024-03-20", "--accept-rewritten", "--json"))
+    assert done["join_ground_truth"]["source_rewritten"] == 0
+    assert done["join_ground_truth"]["pairs"] > 0

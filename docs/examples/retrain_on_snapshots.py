@@ -9,28 +9,36 @@ again when labels that landed late have changed it.  A run by hand names its day
 taken at its word.
 """
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
 
 from airflow.sdk import DAG, Asset, PartitionedAssetTimetable, get_current_context, task
 
 MONITOR = "flight_delay"
+ZONE = ZoneInfo("America/New_York")  # where its days begin
 LAST_AGE = "30d"
 SNAPSHOTS = Asset(f"hindsight://{MONITOR}/snapshots")
 
 
-def is_mature(day: str, told: dict) -> bool:
+def is_mature(day: str, told: dict[str, Any]) -> bool:
     """Whether a day has come to the last age with enough labels, as an event tells or else the store."""
     if day in told:
         return told[day].get(LAST_AGE, {}).get("maturity") == "mature"
-    # A run of many days says of its newest windows only how mature they are.
+    # A run of many days says only of its newest how mature they are.
     from hindsight import read_snapshots
 
-    noon = datetime.combine(date.fromisoformat(day), datetime.min.time(), UTC) + timedelta(hours=12)
-    around = {"start": noon - timedelta(days=2), "end": noon + timedelta(days=1)}
-    found = read_snapshots(MONITOR, metric="coverage", at=LAST_AGE, window="1d", segment="ALL", **around)
-    # Where the monitor lives, the day is the newest one that has begun by its noon.
-    mine = found[found["window_start"] == found["window_start"].max()]
-    return bool(len(mine)) and bool((mine["maturity"] == "mature").all())
+    begins = datetime.combine(date.fromisoformat(day), time(), ZONE)
+    found = read_snapshots(
+        MONITOR,
+        metric="coverage",
+        at=LAST_AGE,
+        window="1d",
+        segment="ALL",
+        start=begins,
+        end=begins + timedelta(minutes=1),
+    )
+    return len(found) > 0 and bool((found["maturity"] == "mature").all())
 
 
 with DAG(

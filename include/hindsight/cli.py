@@ -143,6 +143,14 @@ def run(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="With --stale: only say what would be done.")
     ] = False,
+    accept_rewritten: Annotated[
+        bool,
+        typer.Option(
+            "--accept-rewritten",
+            help="Take the logs as they are now, also where they hold less than they did or other values, "
+            "for what is due in these days and what was kept of them (`source_rewritten`).",
+        ),
+    ] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Run the pipeline for these days in one pass, exactly as the DAG would."""
@@ -155,6 +163,11 @@ def run(
 
     if notify not in list(Notify):
         refuse(f"--notify {notify!r} is none of {', '.join(Notify)}.")
+    if stale and accept_rewritten:
+        refuse(
+            "--accept-rewritten does not go with --stale, which follows the monitor's file: run the days of "
+            "the rewritten log by --start and --end."
+        )
     if stale:
         run_stale_days(monitor, start, end, notify, dry_run=dry_run, as_json=as_json)
         return
@@ -177,7 +190,7 @@ def run(
             def step(name: str) -> None:
                 progress.update(bar, description=f"{spec.monitor}: {name.replace('_', ' ')}", advance=1)
 
-            done = run_days(spec, days, runtime, Notify(notify), step)
+            done = run_days(spec, days, runtime, Notify(notify), step, accept_rewritten=accept_rewritten)
     if as_json:
         sys.stdout.write(json.dumps(done, default=str) + "\n")
         return
@@ -435,7 +448,7 @@ def upkeep(
         every, runtime = monitors(monitor), command_line_runtime()
         complaints: list[str] = []
         for concern in CONCERNS:
-            done, failed = tend(concern, every, runtime)
+            done, failed = tend(concern, every, runtime, all_of_them=monitor is None)
             complaints += failed
             for name, counts in done.items():
                 said = ", ".join(f"{key} {value}" for key, value in counts.items())

@@ -243,6 +243,21 @@ def days_of(end: date, span: Span) -> DayRange:
     return DayRange(shift(end, 1 - span.count), end)
 
 
+def runs_of(units: Iterable[date], most: int) -> list[list[date]]:
+    """Ascending units in parts, each of which reaches over so many units at most.
+
+    >>> [[day.day for day in part] for part in runs_of([date(2013, 3, n) for n in (1, 2, 4, 9)], 3)]
+    [[1, 2], [4], [9]]
+    """
+    parts: list[list[date]] = []
+    for unit in units:
+        if parts and distance(parts[-1][0], unit) < most:
+            parts[-1].append(unit)
+        else:
+            parts.append([unit])
+    return parts
+
+
 def ends_of(day: date, span: Span) -> list[date]:
     """The last units of the windows of this length that hold a unit; a calendar has one such window.
 

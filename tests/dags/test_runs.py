@@ -11,11 +11,13 @@ import pytest
 import sqlalchemy as sa
 from airflow.dag_processing.dagbag import DagBag
 from airflow.models import DagRun
+from airflow.models.asset import AssetEvent
 from airflow.models.xcom import XComModel
 from airflow.sdk import DAG
 from airflow.utils.session import create_session
 from airflow.utils.state import DagRunState
 
+from hindsight import faults
 from hindsight.orchestration.runtime import close_stores, command_line_runtime
 from hindsight.orchestration.trigger import GroundTruthLanded
 from hindsight.store import Store
@@ -128,6 +130,50 @@ def test_a_run_waits_for_its_labels_and_goes_on_when_they_land(
     landing.join()
     assert run.state == DagRunState.SUCCESS
     assert returned(run)["wait_for_ground_truth"]["because"] == "landed"
+
+
+def test_a_try_that_dies_before_its_success_tells_nobody_and_the_next_one_tells_all(
+    airflow_metadata: None, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also of a window that joining changed besides, although the store no longer shows that it changed."""
+    text = MONITOR.replace("time: at}}\nmaturity", "time: at, landed: landed}}\nmaturity")
+    text = text.replace("{retries: 0}", "{retries: 1, retry_delay: 0m}")
+    assert "landed" in text
+    (tmp_path / "waiting.yaml").write_text(text)
+    monkeypatch.setenv("HINDSIGHT_MONITORS", str(tmp_path))
+    bag = DagBag(DAG_FILE, bundle_path=DAG_FILE.parent, bundle_name="dags-folder")
+    before, late = PAST - timedelta(days=1), PAST + timedelta(days=2)
+    with store.transaction() as connection:
+        connection.execute(sa.text("alter table labels add column landed timestamptz"))
+        connection.execute(sa.text("update labels set landed = at"))
+        gone = {"id": f"{before}/7", "landed": datetime.combine(late, time(3), NEW_YORK)}
+        connection.execute(sa.text("update labels set landed = :landed where id = :id"), gone)
+        connection.execute(sa.text("create table later as select * from labels where id = :id"), gone)
+        connection.execute(sa.text("delete from labels where id = :id"), gone)
+    dag = bag.dags["monitor__waiting"]
+    assert dag.test(logical_date=datetime.combine(PAST, time(), NEW_YORK)).state == DagRunState.SUCCESS
+    with store.transaction() as connection:
+        connection.execute(sa.text("insert into labels select * from later"))
+    tries: list[str] = []
+
+    def die_once(point: str) -> None:
+        if point == "compute_snapshots.announced":
+            tries.append(point)
+            if len(tries) == 1:
+                raise RuntimeError("as if the worker had been killed here")
+
+    monkeypatch.setattr(faults, "hook", die_once)
+    run = dag.test(logical_date=datetime.combine(late, time(), NEW_YORK))
+    assert (run.state, len(tries)) == (DagRunState.SUCCESS, 2)
+    with create_session() as session:
+        found = session.scalars(sa.select(AssetEvent).where(AssetEvent.source_run_id == run.run_id)).all()
+        told = {event.partition_key: event.extra[event.partition_key] for event in found}
+    assert len(found) == len(told), "each once"
+    assert told == {
+        str(before): {"1d": {"maturity": "mature", "coverage": 1.0}},
+        str(late - timedelta(days=1)): {"1d": {"maturity": "provisional", "coverage": None}},
+        str(late): {"0d": {"maturity": "mature", "coverage": None}},
+    }
 
 
 def test_a_window_run_that_cannot_be_fails_at_its_first_task(dag: DAG) -> None:

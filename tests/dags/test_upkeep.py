@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import runpy
 import subprocess
 import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from airflow.dag_processing.dagbag import DagBag
@@ -12,7 +17,11 @@ from airflow.sdk import DAG, Asset, PartitionedAssetTimetable
 from airflow.serialization.serialized_objects import DagSerialization
 
 from hindsight.config import load_all
+from hindsight.domain.values import Horizon
+from hindsight.embedded import EmbeddedPostgres
 from hindsight.orchestration.factory import build
+from hindsight.orchestration.runtime import close_stores
+from worlds import Bench, at, bench_on, label, monitor, odd_logs, prediction, written
 
 ROOT = Path(__file__).parents[2]
 UPKEEP = ROOT / "dags" / "hindsight_upkeep.py"
@@ -56,3 +65,38 @@ def test_the_example_is_scheduled_on_what_a_monitor_tells() -> None:
     outlets = monitors["flight_delay"].get_task("compute_snapshots").outlets
     assert [(each.name, each.uri) for each in outlets] == [(asset.name, asset.uri)]
     assert not [task for task in monitors["flight_delay"].tasks if task.outlets and task.outlets != outlets]
+
+
+@pytest.fixture(scope="module")
+def bench(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    """A store in which the example's monitor has judged 1 March at all its ages."""
+    url = postgres.ensure_database("example")
+    with bench_on(url, tmp_path_factory.mktemp("example-logs")) as bench:
+        first = date(2013, 3, 1)
+        rows = [prediction(f"r{day}-{i}", first + timedelta(days=day)) for day in range(2) for i in range(9)]
+        labels = [label(f"r0-{i}", first) for i in range(9)]
+        logs = replace(odd_logs(1, first, 1), predictions=rows, labels=labels)
+        spec = at(monitor(monitor="flight_delay", segments=()), written(logs, "parquet", bench.folder))
+        spec = replace(spec, maturity=replace(spec.maturity, horizons=(Horizon(30),)))
+        bench.run(spec, date(2013, 3, 31), date(2013, 4, 1))
+        yield bench
+    postgres.drop_database("example")
+
+
+@pytest.mark.parametrize(
+    "day, told, mature",
+    [
+        ("2013-03-01", {"2013-03-01": {"30d": {"maturity": "mature"}}}, True),
+        ("2013-03-01", {"2013-03-01": {"30d": {"maturity": "provisional"}}}, False),
+        ("2013-03-01", {"2013-03-01": {"0d": {"maturity": "mature"}}}, False),
+        ("2013-03-01", {"2013-04-01": {"0d": {"maturity": "mature"}}}, True),
+        ("2013-03-02", {"2013-04-01": {"0d": {"maturity": "mature"}}}, False),  # no label came
+        ("2013-03-03", {}, False),  # never judged at that age
+    ],
+)
+def test_the_example_asks_the_store_about_a_day_that_the_event_does_not_name(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, day: str, told: dict[str, Any], mature: bool
+) -> None:
+    monkeypatch.setenv("HINDSIGHT_STORE", bench.url)
+    assert runpy.run_path(str(EXAMPLE))["is_mature"](day, told) is mature
+    close_stores()

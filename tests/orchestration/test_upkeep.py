@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from commands import BROKEN, CHURN, command, project, refused, said
 from hindsight.domain.records import Delivery, Notification
@@ -17,7 +18,7 @@ from hindsight.notifiers import FALLBACK, channel_key
 from hindsight.orchestration.places import last_day
 from hindsight.orchestration.runtime import command_line_runtime
 from hindsight.orchestration.steps import UpkeepStep
-from hindsight.orchestration.upkeep import monitors, tend
+from hindsight.orchestration.upkeep import REMOVE, monitors, tend
 from hindsight.store import Store
 
 SECOND = CHURN.replace("monitor: churn", "monitor: second") + "retention: {statistics: 21d, snapshots: 21d}\n"
@@ -99,6 +100,31 @@ def test_what_lies_unsent_is_sent_and_a_receiver_that_is_away_holds_back_no_othe
     (sentence,) = failed
     assert "churn were not delivered" in sentence
     assert "no longer names this notifier" in sentence
+
+
+def test_what_a_monitor_without_a_sound_file_left_unsent_is_told_of(root: Path) -> None:
+    enqueue("broken", channel_key(FALLBACK))
+    enqueue("gone", channel_key(FALLBACK))
+    done, failed = tend("send_unsent", monitors(), command_line_runtime())
+    assert set(done) == {"churn", "second"}
+    assert failed == [
+        f"1 notifications of {name} were not delivered, for {why}"
+        for name, why in (
+            ("broken", "broken.yaml has errors: mend it, and they are sent."),
+            (
+                "gone",
+                f"it has no file any more: put it back, or give them up by {REMOVE.format(name='gone')}",
+            ),
+        )
+    ]
+    assert "broken" not in said("upkeep", "churn"), "who names a monitor hears of that one"
+    store = command_line_runtime().store
+    with store.transaction() as connection:
+        connection.execute(sa.text(REMOVE.format(name="gone")))
+    assert len(tend("send_unsent", monitors(), command_line_runtime())[1]) == 1
+    (root / "monitors" / "broken.yaml").write_text(CHURN.replace("monitor: churn", "monitor: broken"))
+    assert tend("send_unsent", monitors(), command_line_runtime())[1] == []
+    assert state_of("broken") is Delivery.LOGGED
 
 
 def test_old_results_are_removed_where_a_monitor_says_so(root: Path) -> None:

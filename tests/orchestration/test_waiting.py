@@ -1,10 +1,13 @@
 """The sensor and its trigger on real tables: labels are waited for, the past never, no run fails of it."""
 
 import asyncio
+import json
 import os
 import re
+import socket
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -17,11 +20,15 @@ import sqlalchemy as sa
 from airflow.sdk import DAG
 from airflow.sdk._shared.module_loading import import_string
 from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
+from airflow.sdk.execution_time import task_runner
+from airflow.sdk.execution_time.comms import CommsDecoder, _RequestFrame, _ResponseFrame
 from airflow.triggers.base import TriggerEvent
+from msgspec.msgpack import Decoder
 
 from hindsight.config import load
 from hindsight.domain.spec import MaturityRule, MonitorSpec
-from hindsight.errors import SourceError
+from hindsight.errors import ConnectionMissing, HindsightError, SourceError
+from hindsight.orchestration.connections import resolve, store_url
 from hindsight.orchestration.factory import build_dag
 from hindsight.orchestration.runtime import command_line_runtime
 from hindsight.orchestration.sensor import GroundTruthSensor
@@ -280,6 +287,74 @@ def test_a_database_out_of_reach_is_asked_again(world: World, monkeypatch: pytes
     world.label(end_of(YESTERDAY), "z")
     back = lambda: monkeypatch.setenv("AIRFLOW_CONN_SERVING", url)  # noqa: E731
     assert asyncio.run(first_event(trigger(world), back))["because"] == "landed"
+
+
+@contextmanager
+def api_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
+    """Inside a triggerer whose supervisor gives the answer that is put into the dictionary.
+
+    Both ends speak Airflow's own protocol; what the supervisor would fetch from the API server is given.
+    """
+    ours, theirs = socket.socketpair()
+    answer: dict[str, Any] = {}
+
+    def serve() -> None:
+        read = CommsDecoder(socket=theirs, resp_decoder=Decoder(_RequestFrame))
+        with suppress(EOFError, OSError):
+            while True:
+                frame = read._read_frame()
+                theirs.sendall(_ResponseFrame(frame.id, **answer).as_bytes())
+
+    supervisor = threading.Thread(target=serve, daemon=True)
+    supervisor.start()
+    with monkeypatch.context() as patch, ours, theirs:
+        patch.setattr(task_runner, "SUPERVISOR_COMMS", CommsDecoder(socket=ours), raising=False)
+        yield answer
+        ours.shutdown(socket.SHUT_RDWR)
+        supervisor.join(5)
+
+
+AWAY = {"error": {"type": "ErrorResponse", "error": "API_SERVER_ERROR", "detail": {"message": "refused"}}}
+UNKNOWN = {"body": {"type": "ErrorResponse", "error": "CONNECTION_NOT_FOUND", "detail": None}}
+
+
+def test_an_api_server_that_is_away_is_asked_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = sa.make_url(os.environ["AIRFLOW_CONN_SERVING"])
+    monkeypatch.delenv("AIRFLOW_CONN_SERVING")
+    world.label(end_of(YESTERDAY), "z")
+    known = {"conn_id": "serving", "conn_type": "postgres", "login": url.username, "schema": url.database}
+    known |= {"host": None, "port": None, "password": None}
+    known |= {"extra": json.dumps(dict(url.query)), "type": "ConnectionResult"}
+    with api_server(monkeypatch) as answer:
+        answer |= AWAY
+        # as the last look says it
+        event = asyncio.run(first_event(trigger(world, until=in_a_second())))
+        assert event["because"] == "deadline"
+        assert event["reason"].startswith(
+            "the last look failed: Airflow's API server did not say what connection 'serving' is ("
+        )
+
+        def back() -> None:
+            answer.clear()
+            answer.update(body=known)
+
+        assert asyncio.run(first_event(trigger(world), back))["because"] == "landed"
+
+
+def test_a_store_or_a_receiver_is_missing_only_where_the_api_server_says_so(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with api_server(monkeypatch) as answer:
+        answer |= UNKNOWN
+        with pytest.raises(ConnectionMissing, match="'slack_ml' is not defined"):
+            resolve("slack_ml")
+        answer.clear()
+        answer |= AWAY
+        monkeypatch.delenv("HINDSIGHT_STORE")
+        for ask in (lambda: resolve("slack_ml"), store_url):
+            with pytest.raises(HindsightError, match="this may pass") as refused:
+                ask()
+            assert not isinstance(refused.value, ConnectionMissing)
 
 
 def test_a_look_that_fails_until_the_deadline_lets_the_run_go_on(world: World) -> None:

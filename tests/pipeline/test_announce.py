@@ -119,7 +119,10 @@ def test_where_a_missing_label_is_a_no_a_window_is_pending_until_the_last_age(
     told = announced(spec, days, bench.runtime())
     with bench.store.transaction() as connection:
         found = bench.store.snapshots(connection, "odd", metric="coverage", window=Span(1), segment=ALL)
-    seen = {(str(row.window_end.astimezone(ZONE).date() - timedelta(days=1)), str(row.horizon)): row for row in found}
+    seen = {
+        (str(row.window_end.astimezone(ZONE).date() - timedelta(days=1)), str(row.horizon)): row
+        for row in found
+    }
     compared = Counter(
         (age, said["maturity"], row.maturity.value)
         for day, ages in told.items()

@@ -92,6 +92,14 @@ def test_what_opens_later_the_same_day_is_told_in_its_hour(bench: Bench) -> None
     ]
 
 
+def test_what_joins_an_incident_later_the_same_day_is_told_as_that(bench: Bench) -> None:
+    def story(hour: int) -> list[Detection]:
+        return [judged(hour, hour >= 3), judged(hour, hour >= 6, "grave")]
+
+    live(bench, hourly(), range(9), story)
+    assert [reason for _, _, reason in reasons(bench)] == ["1 incident opened", "1 incident grew"]
+
+
 def test_an_escalation_later_the_same_day_is_told(bench: Bench) -> None:
     def story(hour: int) -> list[Detection]:
         return [judged(hour, hour >= 3), judged(hour, hour >= 6, "grave", severity=Severity.CRITICAL)]

@@ -7,11 +7,13 @@ from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 
-from hindsight.domain.spec import MonitorSpec
-from hindsight.domain.values import Grain, Horizon, Span
+from hindsight.domain.spec import MonitorSpec, Reference
+from hindsight.domain.values import NO_LABELS, Grain, Horizon, Span
 from hindsight.errors import HindsightError
 from hindsight.pipeline import Runtime
-from hindsight.pipeline.missing import missing, refuse_missing
+from hindsight.pipeline.missing import last_of, missing, refuse_missing
+from hindsight.pipeline.present import present_pairs
+from hindsight.windows import Pair
 from worlds import ZONE, Bench, at, monitor, odd_logs, written
 
 FIRST = date(2013, 3, 5)
@@ -85,3 +87,60 @@ def test_hours_are_named_by_their_local_beginning(bench: Bench) -> None:
     with pytest.raises(HindsightError) as refused:
         refuse_missing(spec, later)
     assert "odd lacks 2 hours: 2013-03-05 03:00, 2013-03-05 05:00." in str(refused.value)
+
+
+def test_days_of_the_reference_that_had_no_run_of_their_own_are_missing(
+    bench: Bench, spec: MonitorSpec
+) -> None:
+    bench.clear()
+    spec = replace(spec, reference=Reference(on(1), on(5)))
+    for day in (0, 1, 2, 4, 5, 6, 7, 8):
+        bench.run(spec, on(day))
+    bench.run(spec, on(9), on(10))
+    with bench.store.transaction() as connection:
+        pairs = present_pairs(connection, bench.store, spec)
+    assert Pair(NO_LABELS, on(3)) in pairs, "its statistics are there, for others need them"
+    assert missing(spec, when(bench, on(11), 13), until=on(9)) == [on(3)]
+    bench.run(spec, on(3))
+    assert missing(spec, when(bench, on(11), 15)) == []
+
+
+def test_a_reference_that_was_only_needed_lacks_no_run(bench: Bench, spec: MonitorSpec) -> None:
+    bench.clear()
+    spec = replace(spec, reference=Reference(on(-20), on(-16)))
+    bench.run(spec, on(0), on(3))
+    assert missing(spec, when(bench, on(5), 13)) == []
+
+
+def test_a_monitor_of_short_windows_is_looked_at_for_a_week_and_a_gap_to_its_beginning(
+    bench: Bench, spec: MonitorSpec
+) -> None:
+    spec = replace(spec, windows=())
+    bench.run(spec, on(5), on(9))
+    assert missing(spec, when(bench, on(11), 13)) == [on(4)]
+    later = when(bench, on(30), 15)
+    assert missing(spec, later) == [on(day) for day in range(10, 30)]
+    with pytest.raises(HindsightError, match=f"odd lacks 20 days: .* --start {on(10)} --end {on(29)}"):
+        refuse_missing(spec, later)
+
+
+def test_hours_are_looked_at_for_a_week_too(bench: Bench) -> None:
+    hours = [datetime(2013, 3, 5, 5, tzinfo=UTC) + timedelta(hours=i) for i in range(60)]
+    place = written(odd_logs(2, FIRST, 1), "parquet", bench.folder)
+    spec = at(monitor(grain=Grain.HOUR, segments=(), windows=(), schedule=time(0, 10)), place)
+    ages = replace(spec.maturity, horizons=(Horizon(1, "h"),), wait=timedelta(minutes=30))
+    spec = replace(spec, maturity=ages)
+    bench.run(spec, hours[0], hours[2])
+    bench.run(spec, hours[4], hours[55])
+    late = bench.runtime(clock=lambda: hours[55] + timedelta(hours=3, minutes=45))
+    assert missing(spec, late) == [hours[3]]
+
+
+def test_the_last_hour_of_a_day_that_the_zone_skipped_is_the_last_before_it() -> None:
+    apia = monitor(grain=Grain.HOUR, timezone="Pacific/Apia")
+    last = datetime(2011, 12, 30, 9, tzinfo=UTC)
+    assert [last_of(apia, date(2011, 12, day)) for day in (29, 30, 31)] == [
+        last,
+        last,
+        last + timedelta(days=1),
+    ]

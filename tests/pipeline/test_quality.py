@@ -14,6 +14,7 @@ from hindsight.detectors.threshold import Threshold
 from hindsight.domain.records import Snapshot
 from hindsight.domain.spec import MonitorSpec, Reference
 from hindsight.domain.values import (
+    Convention,
     Horizon,
     IncidentClass,
     Maturity,
@@ -28,7 +29,9 @@ from hindsight.metrics import METRICS, find
 from hindsight.metrics.base import Part
 from hindsight.metrics.estimate import estimate
 from hindsight.metrics.log.oddities import OddShare
+from hindsight.pipeline.quality import quality_of
 from hindsight.statistics.quality import COUNTED, ODDITIES, QualityStatistics
+from hindsight.windows import DayRange
 from worlds import Bench, Logs, Row, at, label, local, monitor, odd_logs, prediction, written
 
 DAY = date(2013, 3, 12)
@@ -248,3 +251,34 @@ def test_shares_add_as_every_statistic_does() -> None:
 def test_an_unknown_reason_is_told() -> None:
     with pytest.raises(ValueError, match=r"set_aside_share takes a reason .*, not 'duplicates'"):
         find("set_aside_share(duplicates)")
+
+
+def test_a_feed_that_fell_silent_is_named_and_not_the_prediction_log(bench: Bench) -> None:
+    rows = [prediction(f"{day}-{i}", day) for day in days(4) for i in range(3)]
+    spec = monitor(segments=(), metrics=("recall",), quality={"silent_feed": "fail"})
+    truth = replace(spec.ground_truth, convention=Convention.DEFAULT_NEGATIVE)
+    spec = at(replace(spec, ground_truth=truth), written(Logs(rows, []), "parquet", bench.folder))
+    with pytest.raises(SourceError) as raised:
+        bench.run(spec, DAY, DAY + timedelta(days=8))
+    said = str(raised.value)
+    assert said.startswith(
+        f"{spec.ground_truth} had no label in the 3d before {DAY} was judged at 7d, and 1 "
+    )
+    assert "raise `silent_for`" in said
+    assert "predictions.parquet" not in said
+
+
+def test_what_an_older_file_counted_is_not_added(bench: Bench) -> None:
+    last = DAY + timedelta(days=2)
+    rows = [prediction(f"{day}-{i}", day) for day in days(3) for i in range(4)]
+    rows += [prediction(None, DAY)]
+    spec = at(
+        monitor(segments=(), metrics=("recall", "null_id_share")),
+        written(Logs(rows, []), "parquet", bench.folder),
+    )
+    bench.run(spec, DAY, last)
+    edited = replace(spec, hash="two")
+    with bench.store.transaction() as connection:
+        mine = quality_of(spec, DayRange(DAY, last), Horizon(0), connection, bench.runtime())
+        others = quality_of(edited, DayRange(DAY, last), Horizon(0), connection, bench.runtime())
+    assert (mine.logged.sum(), others.logged.sum()) == (13, 0)

@@ -248,6 +248,34 @@ def test_an_edit_leaves_windows_alone_of_which_days_were_removed(bench: Bench, s
     assert [row for row in after if local(on(7), 0) < row.window_start < local(on(15), 0)] == frozen
 
 
+def marks(bench: Bench) -> tuple[datetime | None, datetime | None]:
+    with bench.store.transaction() as connection:
+        found = bench.store.retained(connection, "odd")
+    return found.statistics_from, found.snapshots_from
+
+
+def test_where_nothing_was_removed_older_days_may_be_run(bench: Bench, spec: MonitorSpec) -> None:
+    spec = replace(spec, reference=Reference(), detectors=(), retention=keeping(20, 25))
+    bench.run(spec, on(30), on(34))
+    assert remove_old(spec, bench.runtime()) == {"statistics": 0, "snapshots": 0, "detections": 0}
+    assert marks(bench) == (None, None)
+    bench.run(spec, on(2), on(29))
+    assert min(state.window_start for state in records(bench)[0]) <= local(on(2), 0)
+    removed = remove_old(spec, bench.runtime())
+    assert removed["statistics"]
+    assert removed["snapshots"]
+    assert marks(bench) == (local(on(15), 0), local(on(10), 0))
+    bench.run(spec, on(15), on(34))
+    remove_old(spec, bench.runtime())
+    assert marks(bench) == (local(on(15), 0), local(on(10), 0)), "they stay where something was removed"
+    with pytest.raises(HindsightError, match="is older"):
+        bench.run(spec, on(14))
+    remove_old(replace(spec, retention=keeping(20, 30)), bench.runtime())
+    assert marks(bench)[1] == local(on(5), 0), "snapshots come back where they are kept longer"
+    remove_old(replace(spec, retention=keeping(20)), bench.runtime())
+    assert marks(bench) == (local(on(15), 0), None)
+
+
 DYING = """
 import os, signal, sys
 from datetime import timedelta

@@ -286,7 +286,7 @@ def test_at_an_hourly_grain_one_answer_holds_a_day_of_the_longest_windows(bench:
     longest = {row.window_start for row in found if row.window == spec.spans[-1]}
     assert len(longest) == 25
     later = moment + timedelta(days=4)
-    with pytest.raises(HindsightError, match="hold 268 hours, and one answer reads 240 at most"):
+    with pytest.raises(HindsightError, match="hold 288 hours, and one answer reads 240 at most"):
         exact_snapshots(spec, later, DayRange(change, change + timedelta(days=4)), bench.runtime())
 
 

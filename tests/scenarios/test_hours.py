@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 
 from hindsight.detectors.threshold import Threshold
-from hindsight.domain.records import Snapshot
+from hindsight.domain.records import Delivery, Notification, Snapshot
 from hindsight.domain.spec import MonitorSpec, Reference
 from hindsight.domain.values import NO_LABELS, Grain, Horizon, Notify, Span, Verdict
 from hindsight.errors import HindsightError
@@ -137,19 +137,19 @@ def judged(logs: Logs, begins: datetime, age: int) -> list[naive.Judged]:
 
 @pytest.mark.parametrize("first, kind", [(SPRING, "table"), (AUTUMN, "parquet")])
 def test_random_hours_equal_a_naive_count_on_what_was_known(bench: Bench, first: date, kind: str) -> None:
-    logs, every = search_logs(first.month, first, 3), hours(first, 4)
+    logs, every = search_logs(first.month, first, 3), hours(first, 3)
     spec = at(hourly(first), written(logs, kind, bench.folder, bench.url))
-    bench.run(spec, every[6], every[74])
+    bench.run(spec, every[16], every[66])
     draw = random.Random(first.month)
     compared = 0
-    for begins in [*every[CLOCK - 1 : CLOCK + 2], *draw.sample(every[30:50], 4)]:
+    for begins in [*every[CLOCK - 1 : CLOCK + 2], *draw.sample(every[30:40], 1)]:
         for age in (0, *AGES):
             compared += compare(bench, logs, [begins], Span(1, "h"), age)
-    for ends in draw.sample(every[30:50], 2):
+    for ends in draw.sample(every[39:42], 1):
         compared += compare(
             bench, logs, [ends - i * HOUR for i in range(24)], Span(24, "h"), draw.choice(AGES)
         )
-    assert compared > 700
+    assert compared > 400
 
 
 def compare(bench: Bench, logs: Logs, of: list[datetime], span: Span, age: int) -> int:
@@ -182,7 +182,7 @@ def in_a_row(bench: Bench, spec: MonitorSpec, chosen: list[datetime]) -> None:
         bench.run(spec, hour)
 
 
-CHANGE = hours(AUTUMN, 2)[CLOCK - 3 : CLOCK + 5]
+CHANGE = hours(AUTUMN, 2)[CLOCK - 3 : CLOCK + 4]
 """A night by the hour, in which one hour of the clock comes twice, and the model is wrong."""
 
 
@@ -228,12 +228,12 @@ def test_any_order_of_hours_leaves_the_same_bytes(
 def test_an_hour_run_live_leaves_what_a_backfill_leaves(bench: Bench) -> None:
     logs, every = search_logs(6, SPRING, 2), hours(SPRING, 2)
     spec = small(hourly(SPRING))
-    for hour in every[CLOCK - 4 : CLOCK + 3]:
+    for hour in every[CLOCK - 2 : CLOCK + 3]:
         known = logs.known_before(hour + HOUR)
         bench.run(at(spec, written(known, "parquet", bench.folder)), hour)
     live = bench.dump()
     bench.clear()
-    bench.run(at(spec, written(logs, "parquet", bench.folder)), every[CLOCK - 4], every[CLOCK + 2])
+    bench.run(at(spec, written(logs, "parquet", bench.folder)), every[CLOCK - 2], every[CLOCK + 2])
     assert bench.dump() == live
 
 
@@ -247,7 +247,7 @@ def test_the_windows_of_a_day_are_its_hours_and_lie_side_by_side(bench: Bench) -
         found = volumes(bench.store)
         assert len(found) == len(units) == count
         assert all(a.window_end == b.window_start for a, b in pairwise(found))
-        assert sum(each.value or 0.0 for each in found) > 100
+        assert sum(each.value or 0.0 for each in found) > 40
         bench.clear()
 
 
@@ -261,9 +261,9 @@ def volumes(store: Store) -> list[Snapshot]:
 
 
 def test_lengths_are_ordered_by_their_hours(bench: Bench) -> None:
-    spec = at(hourly(SPRING), written(search_logs(1, SPRING, 2), "parquet", bench.folder))
+    spec = at(small(hourly(SPRING)), written(search_logs(1, SPRING, 2), "parquet", bench.folder))
     every = hours(SPRING, 2)
-    bench.run(spec, every[9], every[-1])
+    bench.run(spec, every[9], every[38])
     with bench.store.transaction() as connection:
         rows = bench.store.snapshots(
             connection, "odd", metric="accuracy", segment="ALL", start=every[9], end=every[10]
@@ -277,21 +277,28 @@ def live(bench: Bench, spec: MonitorSpec, hour: datetime) -> None:
     run_days(spec, DayRange(hour, hour), bench.runtime(), Notify.LIVE)
 
 
+def sent(bench: Bench) -> list[Notification]:
+    """The messages that went out; a note that later labels changed a verdict is none."""
+    with bench.store.transaction() as connection:
+        found = bench.store.notifications(connection, "odd")
+    return [m for m in found if m.state is not Delivery.SUPPRESSED and not m.kind.startswith("revised")]
+
+
 def test_the_first_bad_hour_of_a_day_is_told_at_once_and_once(bench: Bench) -> None:
     logs = search_logs(5, SPRING, 3)
+    logs = replace(logs, predictions=[row | {"version": "v1"} for row in logs.predictions])
     spec = at(small(hourly(SPRING)), written(logs, "table", bench.folder, bench.url))
     every = hours(SPRING, 3)
-    bench.run(spec, every[40], every[47])
+    bench.run(spec, every[46], every[49])
     told: list[tuple[datetime, int]] = []
-    for hour in every[48:56]:
+    for hour in every[50:56]:
         live(bench, spec, hour)
-        with bench.store.transaction() as connection:
-            told.append((hour, len(bench.store.notifications(connection, "odd"))))
+        told.append((hour, len(sent(bench))))
     with bench.store.transaction() as connection:
         found = bench.store.detections(connection, "odd", verdict=Verdict.BREACH, horizon=Horizon(1, "h"))
-        messages = bench.store.notifications(connection, "odd")
         incidents = bench.store.incidents(connection, "odd")
-    first = min(each.as_of for each in found if each.as_of > every[48])
+    messages = sent(bench)
+    first = min(each.as_of for each in found if each.as_of > every[50])
     assert first.astimezone(ZONE).hour not in (0, 23), "neither the first nor the last hour of a day"
     since = [count for hour, count in told if hour + HOUR >= first]
     assert since[0] == 1, "at once"
@@ -364,26 +371,26 @@ def test_a_day_that_the_zone_skipped_has_no_window_and_nothing_is_lost(bench: Be
         detectors=(Threshold(metric="volume", min=1, at=NO_LABELS),),
     )
     spec = at(spec, written(skipping_logs(), "parquet", bench.folder))
-    first, last = date(2011, 12, 28), date(2012, 1, 4)
+    first, last = date(2011, 12, 28), date(2012, 1, 2)
     days = [day for day in DayRange(first, last) if day != date(2011, 12, 30)]
     bench.run(spec, first, last)
     whole = bench.dump()
     with bench.store.transaction() as connection:
-        for span, count in ((Span(1), 7), (Span(3), 6)):
+        for span, count in ((Span(1), 5), (Span(3), 4)):
             rows = bench.store.snapshots(
                 connection, "odd", metric="volume", window=span, horizon=NO_LABELS, segment="ALL"
             )
             # Of the windows of three days the one that would begin on the skipped day is left out.
             assert len(rows) == count
             assert len({row.window_start for row in rows}) == count
-        assert len(bench.store.detections(connection, "odd")) == 7
+        assert len(bench.store.detections(connection, "odd")) == 5
         ages = {
             row.as_of
             for row in bench.store.snapshots(
                 connection, "odd", metric="coverage", window=Span(1), horizon=Horizon(3), segment="ALL"
             )
         }
-    assert len(ages) == 6, "each run has one; three days before the run of 2 January there was no day"
+    assert len(ages) == 4, "each run has one; three days before the run of 2 January there was no day"
     for way in (days, days[::-1]):
         bench.clear()
         for day in way:

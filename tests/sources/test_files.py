@@ -327,3 +327,24 @@ def test_a_statement_that_the_engine_refuses_is_a_source_error(tmp_path: Path) -
 def test_each_key_of_the_file_that_selects_a_source_has_one() -> None:
     assert set(SOURCES) == {"connection", "files"}
     assert all(hasattr(Location(), key) for key in SOURCES)
+
+
+class EndpointConnectionError(Exception):
+    """What a client of a remote store raises: not an OSError."""
+
+
+class Unreachable(fsspec.AbstractFileSystem):  # type: ignore[misc]
+    protocol = "unreachable"
+
+    def glob(self, *_: Any, **__: Any) -> Any:
+        try:
+            raise ValueError("no answer")
+        except ValueError as error:
+            raise EndpointConnectionError("Could not connect to the endpoint") from error
+
+
+def test_an_error_of_a_remote_filesystem_is_told_in_its_own_words(tmp_path: Path) -> None:
+    fsspec.register_implementation("unreachable", Unreachable, clobber=True)
+    with pytest.raises(SourceError) as raised:
+        read(tmp_path, log("unreachable://bucket/*.parquet"))
+    assert str(raised.value).endswith("EndpointConnectionError: Could not connect to the endpoint")

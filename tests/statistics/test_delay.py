@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+import hindsight
 from hindsight.statistics.base import Array, Ints
 from hindsight.statistics.delay import Delays
 
@@ -79,6 +82,12 @@ def test_quantiles_have_an_interval() -> None:
 
 def test_without_a_label_there_is_no_distribution() -> None:
     assert Delays.of(np.zeros((3, 5)), np.array([4, 4, 2])) is None
+
+
+def test_the_reach_of_an_interval_is_written_once() -> None:
+    package = Path(str(hindsight.__file__)).parent
+    written = [path.name for path in package.rglob("*.py") if "1.95996" in path.read_text(encoding="utf-8")]
+    assert written == ["values.py"]
 
 
 def test_labels_of_one_age_only_come_at_that_age() -> None:

@@ -217,3 +217,27 @@ def test_one_incident_of_each_class_may_be_open(store: Store) -> None:
 def test_an_incident_of_another_monitor_is_refused(store: Store) -> None:
     with pytest.raises(StoreError, match="is of 'arrival_delay' and not of"), store.transaction() as conn:
         store.replace_incidents(conn, MONITOR, [replace(INCIDENT, monitor="arrival_delay")])
+
+
+def test_places_say_what_is_there_without_reading_it(store: Store) -> None:
+    states = [on_day(STATE, day, horizon=horizon) for day in range(3) for horizon in (NOW, WEEK)]
+    shown = [
+        replace(SNAPSHOT, metric=metric, segment=part)
+        for metric in ("f1", "recall")
+        for part in ("ALL", "a=b")
+    ]
+    with store.transaction(MONITOR) as conn:
+        store.replace_windows(conn, MONITOR, states, [])
+        store.replace_snapshots(conn, MONITOR, [(SNAPSHOT.window, SNAPSHOT.window_start, WEEK)], shown)
+        key = (DETECTION.detector, DETECTION.window_start, DETECTION.horizon)
+        store.replace_detections(conn, MONITOR, [key], [DETECTION])
+        there = store.state_places(conn, MONITOR)
+        some = store.state_places(conn, MONITOR, FIRST + DAY, FIRST + 2 * DAY, horizons=[WEEK])
+        read = store.snapshot_places(conn, MONITOR, ["f1", "recall"], SNAPSHOT.window)
+        nothing = store.snapshot_places(conn, MONITOR, ["f1"], Span(28))
+        judged = store.detection_places(conn, MONITOR, DETECTION.detector)
+    assert sorted(there) == sorted((s.window_start, s.window_end, s.horizon, s.spec_hash) for s in states)
+    assert [(place.window_start, place.horizon) for place in some] == [(FIRST + DAY, WEEK)]
+    assert read == [(SNAPSHOT.window_start, SNAPSHOT.window_end, SNAPSHOT.horizon, SNAPSHOT.spec_hash)]
+    assert nothing == []
+    assert judged == [(DETECTION.window_start, DETECTION.window_end, DETECTION.horizon, DETECTION.spec_hash)]

@@ -125,10 +125,10 @@ class WindowState:
 
     Key: (monitor, window_start, horizon).  `quality` counts rows by the reason they were set aside
     or remarked on; `digest` names the content of the statistics.  `late_landed`: rows landed after this
-    pair had first been computed; `source_rewritten`: the source holds less than it did, and the older
-    row was kept.  `delays` counts labelled predictions by the age of their first label, in days (at an
-    hourly grain hours) after the window; what was learnt before its end has age 0.  `ledger` counts
-    predictions whose label was changed, by its first and its last value, as `0->1`.
+    pair had first been computed; `source_rewritten`: the source holds less than it did, or other
+    values, and the older row was kept.  `delays` counts labelled predictions by the age of their first
+    label, in days (at an hourly grain hours) after the window; what was learnt before its end has age 0.
+    `ledger` counts predictions whose label was changed, by its first and its last value, as `0->1`.
     """
 
     monitor: str
@@ -193,8 +193,9 @@ class Notification:
 
     Key: (monitor, day, kind, notifier).  `kind` is `daily`, `revised` or `summary`, at an hourly grain with
     the hour, as `daily@05:00Z`; `notifier` is the notifier's type and a digest of its options, so that two
-    Slack channels are two rows.  `document` is the message as canonical JSON; `reason` says why it is sent, or
-    why not.  `judgements` are those that the message names, as canonical JSON (see `hindsight.incidents.told`).
+    Slack channels are two rows.  `document` is the message as canonical JSON; `reason` says why it is sent,
+    or why not.  `judgements` are those that the message names, as canonical JSON (see
+    `hindsight.incidents.told`).
     """
 
     monitor: str

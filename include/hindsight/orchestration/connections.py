@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import sqlalchemy as sa
 
-from hindsight.errors import ConnectionMissing
+from hindsight.errors import ConnectionMissing, HindsightError
 from hindsight.notifiers.connection import ConnectionInfo
 from hindsight.orchestration import environment
 from hindsight.orchestration.places import project_root
@@ -60,11 +60,14 @@ def inside_airflow() -> bool:
 def from_airflow(conn_id: str) -> ConnectionInfo:
     """The connection as Airflow knows it; Airflow also hides its secrets in the logs from here on."""
     from airflow.sdk import BaseHook
-    from airflow.sdk.exceptions import AirflowNotFoundException
+    from airflow.sdk.exceptions import AirflowNotFoundException, AirflowRuntimeError
 
     try:
         found = BaseHook.get_connection(conn_id)
+    except AirflowRuntimeError as error:
+        raise unanswered(conn_id, str(error)) from None
     except AirflowNotFoundException:
+        refuse_unanswered(conn_id)
         raise ConnectionMissing(
             f"Connection {conn_id!r} is not defined: add it in Airflow under Admin > Connections, or set the "
             f"environment variable {environment.variable(conn_id)}."
@@ -77,6 +80,36 @@ def from_airflow(conn_id: str) -> ConnectionInfo:
         password=found.password,
         schema=found.schema,
         extra=found.extra_dejson,
+    )
+
+
+def refuse_unanswered(conn_id: str) -> None:
+    """Raise unless the API server itself says that nobody defined this connection.
+
+    Airflow says of each one that it is not defined while that server is away: to believe it would mean
+    another store, or a message that goes to the log for good.
+    """
+    from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
+    from airflow.sdk.execution_time import task_runner
+    from airflow.sdk.execution_time.comms import ErrorResponse, GetConnection
+
+    try:
+        answer = task_runner.SUPERVISOR_COMMS.send(GetConnection(conn_id=conn_id))
+    except AirflowRuntimeError as error:
+        raise unanswered(conn_id, str(error)) from None
+    except Exception as error:  # noqa: BLE001  what it says may show the connection
+        raise unanswered(conn_id, type(error).__name__) from None
+    if not isinstance(answer, ErrorResponse):
+        raise unanswered(conn_id, "it answers again")
+    if answer.error is not ErrorType.CONNECTION_NOT_FOUND:
+        raise unanswered(conn_id, answer.error.value)
+
+
+def unanswered(conn_id: str, said: str) -> HindsightError:
+    """What to raise where Airflow cannot say what a connection is."""
+    return HindsightError(
+        f"Airflow's API server did not say what connection {conn_id!r} is ({said}): this may pass, so try "
+        "again, and see whether the server runs."
     )
 
 

@@ -61,7 +61,8 @@ class SnapshotStep(PipelineStep):
     next one tells the same: what joining has changed besides is read from its XCom, not from the store.
 
     Airflow gives all events of a task one `extra`, so it holds every window, by partition key.  Where there
-    are more than `TOLD`, it holds the newest, for a run of a year would else write itself down once a day.
+    are more than `TOLD`, it holds the newest, for a run of a year would else write itself down once a day; of
+    the others the store tells.
     """
 
     TOLD: Final = 31

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from hindsight.config import Loaded, find, load, load_all
@@ -14,6 +14,11 @@ from hindsight.pipeline.missing import refuse_missing
 from hindsight.pipeline.notify import deliver
 from hindsight.pipeline.retention import remove_old
 from hindsight.pipeline.runtime import Runtime
+
+REMOVE: Final = (
+    "delete from hindsight.notification where monitor = '{name}' and state in ('pending', 'sending')"
+)
+"""How to give up what a removed monitor has left in the outbox."""
 
 LOGGER = logging.getLogger(__name__)
 
@@ -41,11 +46,13 @@ def monitors(name: str | None = None) -> list[Loaded]:
 
 
 def tend(
-    concern: str, every: Iterable[Loaded], runtime: Runtime
+    concern: str, every: Sequence[Loaded], runtime: Runtime, *, all_of_them: bool = True
 ) -> tuple[dict[str, dict[str, Any]], list[str]]:
     """See to one concern for each monitor: what was done by monitor, and a sentence for each that failed.
 
-    A monitor whose file is wrong does not run, so it is a missing run, and nothing else.
+    A monitor whose file is wrong does not run, so it is a missing run; and nobody knows how to send what it
+    left in the outbox, nor what a monitor left that has no file any more.  Such messages are told of where
+    `all_of_them` are seen to, and not one that was named.
     """
     done: dict[str, dict[str, Any]] = {}
     failed: list[str] = []
@@ -61,4 +68,26 @@ def tend(
         except Exception as error:
             LOGGER.exception("%s of %s failed", concern, loaded.name)
             failed.append(f"{concern} of {loaded.name} failed: {type(error).__name__}: {error}")
+    if concern == "send_unsent" and all_of_them:
+        failed += stranded(every, runtime)
     return done, failed
+
+
+def stranded(every: Iterable[Loaded], runtime: Runtime) -> list[str]:
+    """A sentence for each monitor that has unsent messages, and no sound file that says how to send them."""
+    sound = {loaded.name for loaded in every if loaded.spec is not None}
+    files = {loaded.name: loaded.path.name for loaded in every}
+    with runtime.store.transaction() as connection:
+        unsent = runtime.store.unsent(connection)
+    return [
+        f"{number} notifications of {name} were not delivered, for {why_stranded(name, files.get(name))}"
+        for name, number in sorted(unsent.items())
+        if name not in sound
+    ]
+
+
+def why_stranded(name: str, file: str | None) -> str:
+    """Why nobody knows how to send the messages of a monitor, and what to do."""
+    if file is not None:
+        return f"{file} has errors: mend it, and they are sent."
+    return f"it has no file any more: put it back, or give them up by {REMOVE.format(name=name)}"

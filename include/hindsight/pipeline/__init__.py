@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 from hindsight.domain.spec import MonitorSpec
@@ -26,6 +27,8 @@ STEPS: Final = (
 )
 """The tasks that compute, in order."""
 
+Task = Callable[[MonitorSpec, DayRange, Runtime], dict[str, Any]]
+
 
 def run_days(
     spec: MonitorSpec,
@@ -33,12 +36,17 @@ def run_days(
     runtime: Runtime,
     mode: Notify = Notify.NONE,
     step: Callable[[str], None] = lambda _: None,
+    *,
+    accept_rewritten: bool = False,
 ) -> dict[str, dict[str, Any]]:
-    """Run every step for these days in one pass; `step` is told the name of each as it begins."""
+    """Run every step for these days in one pass; `step` is told the name of each as it begins.
+
+    With `accept_rewritten` what was kept because its source was rewritten is made anew.
+    """
     done: dict[str, dict[str, Any]] = {}
-    for name, task in zip(
-        STEPS, (extract_predictions, join_ground_truth, compute_snapshots, detect_degradation), strict=False
-    ):
+    join: Task = partial(join_ground_truth, accept_rewritten=accept_rewritten)
+    tasks: tuple[Task, ...] = (extract_predictions, join, compute_snapshots, detect_degradation)
+    for name, task in zip(STEPS, tasks, strict=False):
         step(name)
         done[name] = task(spec, days, runtime)
     step("notify")

@@ -8,8 +8,9 @@ from hindsight.domain.spec import MonitorSpec
 from hindsight.domain.values import Grain
 from hindsight.errors import HindsightError
 from hindsight.pipeline.plan import units_of, zone
-from hindsight.pipeline.present import EVER
 from hindsight.windows import DayRange, exists, hour_at, shift
+
+YEARS = range(1900, 9000)
 
 
 def units_asked(spec: MonitorSpec, start: str, end: str | None, now: datetime) -> DayRange:
@@ -55,11 +56,10 @@ def named(spec: MonitorSpec, text: str) -> DayRange:
 
 
 def refuse_far(moment: date) -> None:
-    """Raise for a year of which no store has windows, and at whose end there may be no next day."""
-    first, after = (bound.year for bound in EVER)
-    if not first <= moment.year < after:
+    """Raise for a year so far away that the calendar may end within what is asked of it."""
+    if moment.year not in YEARS:
         raise HindsightError(
-            f"There are no logs of the year {moment.year:04}: name a time from {first} to {after - 1}."
+            f"There are no logs of the year {moment.year:04}: name one from {YEARS[0]} to {YEARS[-1]}."
         )
 
 

@@ -45,7 +45,7 @@ def detect_degradation(spec: MonitorSpec, days: DayRange, runtime: Runtime) -> d
         for detector in spec.detectors:
             judged = {
                 Pair(found.horizon, unit_before(spec, found.window_end))
-                for found in runtime.store.detections(connection, spec.monitor, detector=detector.name)
+                for found in runtime.store.detection_places(connection, spec.monitor, detector.name)
             }
             behind = {
                 pair

@@ -10,13 +10,13 @@ from typing import Any, Final
 from hindsight import faults
 from hindsight.domain.spec import MonitorSpec
 from hindsight.errors import SourceError
-from hindsight.pipeline.plan import calendar, refuse_unfinished, zone
+from hindsight.pipeline.plan import REACH, calendar, refuse_unfinished, zone
 from hindsight.pipeline.runtime import Runtime
 from hindsight.sources import SOURCES, feed
 from hindsight.sources.base import Source
 from hindsight.sources.relation import open_relation
 from hindsight.sources.statement import Statement
-from hindsight.windows import Calendar, DayRange, written
+from hindsight.windows import Calendar, DayRange, runs_of, written
 
 AT_ONCE: Final = 31
 """Days whose ids are compared together."""
@@ -43,9 +43,12 @@ def extract_predictions(spec: MonitorSpec, days: DayRange, runtime: Runtime) -> 
     """
     refuse_unfinished(spec, days, runtime)
     faults.reach("extract_predictions.begin")
-    asked = calendar(spec, days)
+    counts: dict[date, int] = {}
     with opened(spec, runtime) as (source, statement):
-        counts = dict(source.fetch(feed.volume(statement, asked)))
+        for part in runs_of(days, REACH):
+            asked = calendar(spec, part)
+            found = source.fetch(feed.volume(statement, asked))
+            counts |= {asked.day(position): count for position, count in found}
         for first in range(0, len(days), AT_ONCE):
             verify_ids(spec, source, statement, calendar(spec, list(days)[first : first + AT_ONCE]))
     faults.reach("extract_predictions.read")
@@ -53,7 +56,7 @@ def extract_predictions(spec: MonitorSpec, days: DayRange, runtime: Runtime) -> 
         "start": written(days.start, zone(spec)),
         "end": written(days.end, zone(spec)),
         "predictions": sum(counts.values()),
-        "empty_days": [written(day, zone(spec)) for day in days if not counts.get(asked.position(day))][:31],
+        "empty_days": [written(day, zone(spec)) for day in days if not counts.get(day)][:31],
     }
 
 

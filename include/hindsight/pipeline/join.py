@@ -22,9 +22,11 @@ from hindsight.pipeline.extract import opened, verify_ids, verify_labels
 from hindsight.pipeline.inputs import NO_CUTS, Payloads, profiled, taken
 from hindsight.pipeline.kept import Kept, admitted
 from hindsight.pipeline.plan import (
+    REACH,
     calendar,
     computed,
     due_in,
+    lookback,
     outdated,
     reference_days,
     refuse_unfinished,
@@ -56,7 +58,7 @@ from hindsight.statistics.lines import Group, Key, Lines, payloads, read
 from hindsight.statistics.quality import LABELS, OTHER_SEGMENT, SET_ASIDE
 from hindsight.statistics.reasons import CONTRADICTING, DEFAULTED, SILENT
 from hindsight.store import Store
-from hindsight.windows import Calendar, DayRange, Pair, days_of, distance, end_of, shift, start_of
+from hindsight.windows import Calendar, DayRange, Pair, days_of, distance, end_of, runs_of, shift, start_of
 
 MANY: Final = 4_000_000
 """Predictions that one statement reads at most, but for a day that has more."""
@@ -172,18 +174,17 @@ def landed_late(
     back, _ = lookback(spec)
     first = shift(days.start, -back)
     there = {pair.day for pair in present if first <= pair.day <= days.end}
-    if not there:
-        return set()
-    asked = calendar(spec, there)
     start, end = start_of(days.start, zone(spec)), end_of(days.end, zone(spec))
-    query = feed.touched(statement, asked, start, end)
-    found = [] if query is None else source.fetch(query)
-    return {
-        pair
-        for position, bucket in found
-        for horizon in spec.horizons[bucket:]
-        if (pair := Pair(horizon, asked.day(position))) in present
-    }
+    found: set[Pair] = set()
+    for part in runs_of(sorted(there), REACH):
+        asked = calendar(spec, part)
+        query = feed.touched(statement, asked, start, end)
+        found |= {
+            Pair(horizon, asked.day(position))
+            for position, bucket in (() if query is None else source.fetch(query))
+            for horizon in spec.horizons[bucket:]
+        }
+    return found & set(present)
 
 
 def compute(
@@ -210,8 +211,8 @@ def compute(
         verify_labels(spec, source, statement, asked, multiplied=lines.predictions(layout) != said)
         zero = sorted(pair.day for pair in part if pair.horizon == NO_LABELS)
         of_labels: dict[date, dict[str, int]] = defaultdict(dict)
-        for stretch in stretches(zero):
-            days, feed_days = feed_of(spec, stretch)
+        for consecutive in unbroken(zero):
+            days, feed_days = feed_of(spec, consecutive)
             for position, reason, count in source.fetch(feed.label_quality(statement, days, *feed_days)):
                 of_labels[days.day(position)][reason] = int(count)
         alive = feed_alive(spec, source, statement, asked)
@@ -228,25 +229,26 @@ def compute(
 def portions(
     spec: MonitorSpec, pairs: Sequence[Pair], source: Source, statement: Statement, apart: ByDay
 ) -> Iterator[tuple[list[Pair], int]]:
-    """Pairs by day, as many days at once as hold `MANY` predictions, and how many predictions they hold.
+    """Pairs by day, and how many predictions they hold: as many days at once as hold `MANY` predictions and
+    reach over `REACH` units.
 
     So memory does not grow with history, nor a statement with the segment values that it names.
     """
-    days = sorted({pair.day for pair in pairs})
-    asked = calendar(spec, days)
-    volume = dict(source.fetch(feed.volume(statement, asked)))
-    part: set[date] = set()
-    named: set[tuple[str, ...]] = set()
-    rows = 0
-    for day in days:
-        count, lists = volume.get(asked.position(day), 0), lists_on(day, apart)
-        if part and (rows + count > MANY or too_many(named | lists)):
-            yield [pair for pair in pairs if pair.day in part], rows
-            part, named, rows = set(), set(), 0
-        part.add(day)
-        named |= lists
-        rows += count
-    yield [pair for pair in pairs if pair.day in part], rows
+    for days in runs_of(sorted({pair.day for pair in pairs}), REACH):
+        asked = calendar(spec, days)
+        volume = dict(source.fetch(feed.volume(statement, asked)))
+        part: set[date] = set()
+        named: set[tuple[str, ...]] = set()
+        rows = 0
+        for day in days:
+            count, lists = volume.get(asked.position(day), 0), lists_on(day, apart)
+            if part and (rows + count > MANY or too_many(named | lists)):
+                yield [pair for pair in pairs if pair.day in part], rows
+                part, named, rows = set(), set(), 0
+            part.add(day)
+            named |= lists
+            rows += count
+        yield [pair for pair in pairs if pair.day in part], rows
 
 
 def add_clusters(
@@ -347,7 +349,7 @@ def kept_apart(spec: MonitorSpec, statement: Statement, apart: ByDay, asked: Cal
     return statement.keeping(at_positions(spec, apart, asked))
 
 
-def stretches(days: Sequence[date]) -> list[DayRange]:
+def unbroken(days: Sequence[date]) -> list[DayRange]:
     """Ascending days as runs of consecutive ones."""
     runs: list[DayRange] = []
     for day in days:
@@ -356,12 +358,6 @@ def stretches(days: Sequence[date]) -> list[DayRange]:
         else:
             runs.append(DayRange(day, day))
     return runs
-
-
-def lookback(spec: MonitorSpec) -> tuple[int, int]:
-    """How many units back the prediction of a label is looked for, and the last horizon's units."""
-    last = spec.last_horizon.count
-    return 2 * max(last, 24 if spec.grain is Grain.HOUR else 7), last
 
 
 def feed_of(spec: MonitorSpec, days: DayRange) -> tuple[Calendar, tuple[int, int]]:

@@ -6,11 +6,12 @@ from datetime import date, datetime, timedelta
 from typing import Final
 
 from hindsight.domain.spec import MonitorSpec
-from hindsight.domain.values import NO_LABELS
+from hindsight.domain.values import Grain
 from hindsight.errors import HindsightError
-from hindsight.pipeline.plan import reference_days, units_of, zone
+from hindsight.pipeline.plan import units_of, zone
 from hindsight.pipeline.present import present_pairs, unit_at
 from hindsight.pipeline.runtime import Runtime
+from hindsight.pipeline.stale import run_units
 from hindsight.windows import DayRange, exists, local_days, run_time, shift, written
 
 GRACE: Final = timedelta(hours=2)
@@ -22,8 +23,9 @@ NAMED: Final = 5
 def refuse_missing(spec: MonitorSpec, runtime: Runtime, until: date | None = None) -> dict[str, int]:
     """Raise HindsightError that names the days which should have been run by now and were not.
 
-    Looked at are as many days as the longest window has; `until` is the last day that is run at all, for logs
-    that end.  A monitor that has never run lacks none: it has not been switched on.
+    Looked at are as many days as the longest window has, a week at least, and further back all days of a gap
+    that reaches into them; `until` is the last day that is run at all, for logs that end.  A monitor that has
+    never run lacks none: it has not been switched on.
     """
     lacking = missing(spec, runtime, until)
     if not lacking:
@@ -42,16 +44,18 @@ def missing(spec: MonitorSpec, runtime: Runtime, until: date | None = None) -> l
     """The days, or hours, that lack, of those that are looked at."""
     with runtime.store.transaction() as connection:
         pairs = present_pairs(connection, runtime.store, spec)
-    there = {pair.day for pair in pairs if pair.horizon == NO_LABELS}
+    # A day of the reference is computed by whichever run first needs it, and so may be there without its own.
+    run = set(run_units(spec, pairs))
     last = last_due(spec, runtime.clock())
     if until is not None:
         last = min(last, last_of(spec, until))
-    # The reference is computed by whichever run first needs it.
-    run = there - set(reference_days(spec) or ())
     if not run or last < min(run):
         return []
-    first = max(min(run), shift(last, 1 - spec.spans[-1].count))
-    return [day for day in DayRange(first, last) if day not in there and exists(day, zone(spec))]
+    week = 7 * 24 if spec.grain is Grain.HOUR else 7
+    first = max(min(run), shift(last, 1 - max(week, spec.spans[-1].count)))
+    while first not in run:
+        first = shift(first, -1)
+    return [day for day in DayRange(first, last) if day not in run and exists(day, zone(spec))]
 
 
 def last_due(spec: MonitorSpec, now: datetime) -> date:

@@ -214,6 +214,9 @@ def attempt(
         return {"state": Delivery.LOGGED}, str(error)
     except DeliveryError as error:
         return after(error, row.attempts, runtime.clock()), str(error)
+    except HindsightError as error:  # a connection that cannot be looked up just now: nothing was sent
+        passing = DeliveryError(str(error), retry=True)
+        return after(passing, row.attempts, runtime.clock()), str(error)
     except Exception as error:
         LOGGER.exception("Notifier %s failed in a way of its own", row.notifier)
         unknown = DeliveryError(type(error).__name__, retry=True, ambiguous=True)

@@ -232,6 +232,11 @@ def kept_span(spec: MonitorSpec, window: Span | None) -> Span:
 def young(spec: MonitorSpec, at: Horizon | None) -> list[Horizon]:
     """The label ages that are asked about, by default all at which the truth is not due yet."""
     ages = [horizon for horizon in spec.horizons if horizon < spec.last_horizon]
+    if not ages:
+        raise HindsightError(
+            f"There is no nowcast of {spec.monitor!r}: {spec.last_horizon} is its only horizon, so no window "
+            "is ever young."
+        )
     if at is None:
         return ages
     if counted(spec, at) not in ages:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date
-from typing import TypeVar
+from typing import Final, TypeVar
 from zoneinfo import ZoneInfo
 
 from hindsight.domain.spec import MonitorSpec
@@ -27,6 +27,9 @@ from hindsight.windows import (
 )
 
 Counted = TypeVar("Counted", Horizon, Span)
+
+REACH: Final = 500
+"""Units that one statement reaches over at most: telling many apart costs more than asking once more."""
 
 
 def zone(spec: MonitorSpec) -> ZoneInfo:
@@ -54,6 +57,12 @@ def reference_days(spec: MonitorSpec) -> DayRange | None:
 def units_of(spec: MonitorSpec, days: DayRange) -> DayRange:
     """These local days in the monitor's grain: themselves, or all their hours."""
     return hours_of(days, zone(spec)) if spec.grain is Grain.HOUR else days
+
+
+def lookback(spec: MonitorSpec) -> tuple[int, int]:
+    """How many units back the prediction of a label is looked for, and the last horizon's units."""
+    last = spec.last_horizon.count
+    return 2 * max(last, 24 if spec.grain is Grain.HOUR else 7), last
 
 
 def due_in(spec: MonitorSpec, days: DayRange) -> set[Pair]:

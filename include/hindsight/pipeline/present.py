@@ -13,6 +13,7 @@ from hindsight.domain.values import Grain
 from hindsight.errors import HindsightError
 from hindsight.pipeline.plan import zone
 from hindsight.store import Store
+from hindsight.store.partitions import Place
 from hindsight.windows import HOUR, MOMENT, Pair, end_of, hour_at, start_of
 
 EVER = (datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC))
@@ -30,25 +31,26 @@ def unit_before(spec: MonitorSpec, end: datetime) -> date:
 
 def present_pairs(connection: sa.Connection, store: Store, spec: MonitorSpec) -> dict[Pair, str]:
     """Every pair in the store, with the hash of the specification that made it."""
-    states = store.window_states(connection, spec.monitor, *EVER)
-    for state in states:
-        refuse_other_grain(spec, state)
-        day = unit_at(spec, state.window_start)
-        if start_of(day, zone(spec)) != state.window_start:
+    places = store.state_places(connection, spec.monitor)
+    days = {start: unit_at(spec, start) for start in {place.window_start for place in places}}
+    for place in places:
+        refuse_other_grain(spec, place)
+    for start, day in days.items():
+        if start_of(day, zone(spec)) != start:
             raise HindsightError(
-                f"The store holds windows of {spec.monitor!r} that begin at "
-                f"{state.window_start.isoformat()}, which is no midnight of {spec.timezone}: days of another "
-                "zone do not add to these.  Give the monitor a new name, or put its `timezone` back."
+                f"The store holds windows of {spec.monitor!r} that begin at {start.isoformat()}, which is no "
+                f"midnight of {spec.timezone}: days of another zone do not add to these.  Give the monitor a "
+                "new name, or put its `timezone` back."
             )
-    return {Pair(state.horizon, unit_at(spec, state.window_start)): state.spec_hash for state in states}
+    return {Pair(place.horizon, days[place.window_start]): place.spec_hash for place in places}
 
 
-def refuse_other_grain(spec: MonitorSpec, state: WindowState) -> None:
-    """Raise when this is the state of an hour and the monitor goes by the day, or the other way round.
+def refuse_other_grain(spec: MonitorSpec, place: Place) -> None:
+    """Raise when this is the place of an hour and the monitor goes by the day, or the other way round.
 
     An hour that begins at midnight has the key of the day, and would be written over it.
     """
-    stored = Grain.HOUR if state.window_end - state.window_start == HOUR else Grain.DAY
+    stored = Grain.HOUR if place.window_end - place.window_start == HOUR else Grain.DAY
     if stored is not spec.grain:
         raise HindsightError(
             f"The store holds {stored}s of {spec.monitor!r}, and its file says `grain: {spec.grain}`: one "

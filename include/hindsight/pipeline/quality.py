@@ -13,17 +13,23 @@ from hindsight.errors import SourceError
 from hindsight.pipeline.plan import zone
 from hindsight.pipeline.present import unit_at
 from hindsight.pipeline.runtime import Runtime
+from hindsight.pipeline.truth import lasting
 from hindsight.statistics.quality import ODD_LABELS, Met, QualityStatistics, refused
+from hindsight.statistics.reasons import SILENT
 from hindsight.windows import DayRange, end_of, start_of, written
 
 
 def quality_of(
     spec: MonitorSpec, days: DayRange, horizon: Horizon, connection: sa.Connection, runtime: Runtime
 ) -> QualityStatistics:
-    """What was counted of the logs on each of these days, as known at one horizon; zero where it was not."""
+    """What was counted of the logs on each of these days, as known at one horizon; zero where it was not.
+
+    What another specification counted is not added to.
+    """
     start, end = start_of(days.start, zone(spec)), end_of(days.end, zone(spec))
     states = runtime.store.window_states(connection, spec.monitor, start, end, horizons=[horizon])
-    return counted(spec, days, states, horizon)
+    own = [state for state in states if state.spec_hash == spec.made_by]
+    return counted(spec, days, own, horizon)
 
 
 def counted(
@@ -50,10 +56,18 @@ def refuse(spec: MonitorSpec, states: Iterable[WindowState]) -> None:
         return
     day, horizon, reason, count = met[0]
     days = len({each[0] for each in met})
-    more = f", and {days - 1} more of these {spec.grain}s have such rows" if days > 1 else ""
+    such = "are such" if reason == SILENT else "have such rows"
+    more = f", and {days - 1} more of these {spec.grain}s {such}" if days > 1 else ""
+    first = written(day, zone(spec))
+    if reason == SILENT:
+        raise SourceError(
+            f"{spec.ground_truth} had no label in the {lasting(spec.ground_truth.silent_for)} before {first} "
+            f"was judged at {horizon}{more}, and the monitor's `quality` says `{SILENT}: fail`: nothing was "
+            "written.  See to the feed of labels and run again when they have landed, raise `silent_for` if "
+            f"such gaps are usual, or say `{SILENT}: count`."
+        )
     of_labels = reason in ODD_LABELS
     place = spec.ground_truth if of_labels else spec.predictions
-    first = written(day, zone(spec))
     when = "learnt on" if of_labels else "of"
     raise SourceError(
         f"{place} has {count:,} {'row' if count == 1 else 'rows'} {when} {first} counted as {reason!r} "

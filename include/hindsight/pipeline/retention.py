@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -21,12 +22,14 @@ from hindsight.windows import end_of, local_days, midnight, shift, start_of, ste
 def remove_old(spec: MonitorSpec, runtime: Runtime) -> dict[str, Any]:
     """Remove what is older than `retention` says, counted back from the monitor's newest window.
 
-    All of it or nothing.  The days of the reference stay, and so do the detections that an incident rests on
-    which was open at the edge: incidents that ended before go with theirs, the others do not change.
+    All of it or nothing, and where there was nothing to remove, older days may still be run.  The days of the
+    reference stay, and so do the detections that an incident rests on which was open at the edge: incidents
+    that ended before go with theirs, the others do not change.
     """
     faults.reach("remove_old.begin")
     with runtime.store.transaction(spec.monitor) as connection:
-        kept = due_to_stay(connection, spec, runtime)
+        before = kept_of(connection, runtime.store, spec)
+        kept = due_to_stay(connection, spec, before, runtime)
         store, spared = runtime.store, span_of_reference(spec)
         removed = {"statistics": 0, "snapshots": 0, "detections": 0}
         if kept.statistics is not None:
@@ -38,25 +41,36 @@ def remove_old(spec: MonitorSpec, runtime: Runtime) -> dict[str, Any]:
             removed["snapshots"] = store.remove_snapshots(connection, spec.monitor, edge, spared)
             removed["detections"] = remove_judgements(connection, spec, kept.snapshots, runtime)
         faults.reach("remove_old.snapshots_removed")
-        store.keep_retained(connection, marks_of(spec, kept))
+        store.keep_retained(connection, marks_of(spec, left(before, kept, removed)))
         faults.reach("remove_old.marked")
     faults.reach("remove_old.committed")
     return removed
 
 
-def due_to_stay(connection: sa.Connection, spec: MonitorSpec, runtime: Runtime) -> Kept:
-    """From which days on there will be statistics and snapshots.
+def due_to_stay(connection: sa.Connection, spec: MonitorSpec, kept: Kept, runtime: Runtime) -> Kept:
+    """From which days on statistics and snapshots are to stay, given what is kept by now.
 
     Statistics that were removed do not come back by a longer retention; snapshots do, as far as there are
     statistics to read them from.
     """
-    kept = kept_of(connection, runtime.store, spec)
     days = [p.day for p in present_pairs(connection, runtime.store, spec) if p.horizon == NO_LABELS]
     if not days:
         return kept
     newest = max(days)
     edges = [edge for edge in (kept.statistics, edge_of(newest, spec.retention.statistics)) if edge]
     return Kept(max(edges, default=None), edge_of(newest, spec.retention.snapshots), kept.reference)
+
+
+def left(before: Kept, kept: Kept, removed: Mapping[str, int]) -> Kept:
+    """From which days on there is something: nothing was lost before an edge if nothing was removed.
+
+    Only the edge of the snapshots can move back, where they are kept longer now.
+    """
+    statistics = kept.statistics if removed["statistics"] else before.statistics
+    snapshots = kept.snapshots
+    if snapshots is not None and not (removed["snapshots"] or removed["detections"]):
+        snapshots = None if before.snapshots is None else min(before.snapshots, snapshots)
+    return Kept(statistics, snapshots, kept.reference)
 
 
 def edge_of(newest: date, length: timedelta | None) -> date | None:

@@ -20,14 +20,14 @@ import sqlalchemy as sa
 
 from hindsight.domain.spec import MonitorSpec
 from hindsight.domain.values import NAMED_AT_ONCE, NO_LABELS, OTHER
-from hindsight.pipeline.plan import calendar, reference_days, zone
+from hindsight.pipeline.plan import REACH, calendar, reference_days, zone
 from hindsight.sources import segments
 from hindsight.sources.apart import Apart
 from hindsight.sources.base import Source
 from hindsight.sources.statement import Statement
 from hindsight.statistics.base import canonical
 from hindsight.store import Store
-from hindsight.windows import Calendar, as_of
+from hindsight.windows import Calendar, as_of, runs_of
 
 Lists = Mapping[str, tuple[str, ...]]
 """By segment column: the values that the reference's list holds."""
@@ -98,13 +98,14 @@ def apart_on(
                 open_days.add(day)
     if not open_days:
         return apart
-    asked = calendar(spec, open_days)
     # One place more tells that there are too many, and a value that is called (other) takes none.
     top = limit + max((len(values) for values in lists.values()), default=0) + 2
     found: dict[tuple[str, date], list[tuple[int, str]]] = defaultdict(list)
-    for column, position, place, value in source.fetch(segments.by_day(statement, asked, top)):
-        if value != OTHER:
-            found[spec.segments[int(column)], asked.day(int(position))].append((int(place), value))
+    for part in runs_of(sorted(open_days), REACH):
+        asked = calendar(spec, part)
+        for column, position, place, value in source.fetch(segments.by_day(statement, asked, top)):
+            if value != OTHER:
+                found[spec.segments[int(column)], asked.day(int(position))].append((int(place), value))
     for (name, day), values in found.items():
         if day in apart[name]:
             continue

@@ -66,7 +66,7 @@ def make_snapshots(
     longest = spec.spans[-1].count
     for horizon in spec.horizons:
         last_days = sorted({end for found in ends.values() for end in found.get(horizon, ())})
-        for needed, part in stretches(last_days, longest):
+        for needed, part in together(last_days, longest):
             known = history(spec, needed, horizon, connection, runtime)
             oddities = oddities_of(spec, needed, horizon, connection, runtime)
             for span in spec.spans:
@@ -89,9 +89,7 @@ def make_snapshots(
 
 def snapped(connection: sa.Connection, spec: MonitorSpec, runtime: Runtime) -> set[Pair]:
     """The pairs whose day has been read: one metric of those kept at each horizon tells."""
-    found = runtime.store.snapshots(
-        connection, spec.monitor, metric=ALWAYS, window=spec.unit_span, segment=ALL
-    )
+    found = runtime.store.snapshot_places(connection, spec.monitor, ALWAYS, spec.unit_span)
     return {Pair(row.horizon, unit_at(spec, row.window_start)) for row in found}
 
 
@@ -143,10 +141,8 @@ def history(
         connection, spec.monitor, start, end, horizons=[horizon], segments=segments
     )
     # What another specification made is not added to.
-    states = runtime.store.window_states(connection, spec.monitor, start, end)
-    own = {
-        state.window_start for state in states if state.horizon == horizon and state.spec_hash == spec.made_by
-    }
+    places = runtime.store.state_places(connection, spec.monitor, start, end, horizons=[horizon])
+    own = {place.window_start for place in places if place.spec_hash == spec.made_by}
     for row in found:
         if row.window_start in own:
             day = unit_at(spec, row.window_start)
@@ -188,7 +184,7 @@ def by_length(frames: Sequence[Frame]) -> list[list[Frame]]:
     return [[each for each in frames if each.length == n] for n in sorted({each.length for each in frames})]
 
 
-def stretches(ends: Sequence[date], longest: int) -> Iterator[tuple[DayRange, list[date]]]:
+def together(ends: Sequence[date], longest: int) -> Iterator[tuple[DayRange, list[date]]]:
     """Ascending last days in parts of a bounded number; each with the days it needs."""
     part: list[date] = []
     for end in ends:

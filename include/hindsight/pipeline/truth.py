@@ -12,8 +12,8 @@ import sqlalchemy as sa
 
 from hindsight.domain.spec import MonitorSpec
 from hindsight.domain.values import Convention, Horizon, OnConflict, Task
-from hindsight.pipeline.plan import calendar, zone
-from hindsight.pipeline.present import EVER, unit_at
+from hindsight.pipeline.plan import REACH, calendar, lookback, zone
+from hindsight.pipeline.present import unit_at
 from hindsight.sources import feed
 from hindsight.sources.base import Source
 from hindsight.sources.statement import Statement
@@ -21,7 +21,7 @@ from hindsight.statistics import Layout
 from hindsight.statistics.lines import Lines, counting, unlearnt
 from hindsight.statistics.reasons import DEFAULTED, SILENT
 from hindsight.store import Store
-from hindsight.windows import Calendar, DayRange, Pair, end_of, start_of
+from hindsight.windows import Calendar, DayRange, Pair, end_of, runs_of, shift, start_of
 
 NEVER: Final = datetime(1, 1, 1, tzinfo=UTC)
 
@@ -115,18 +115,24 @@ def revived(
     connection: sa.Connection,
     store: Store,
 ) -> set[Pair]:
-    """The stored pairs whose feed was silent, and which labels that landed on these days prove alive."""
+    """The stored pairs whose feed was silent, and which labels that landed on these days prove alive.
+
+    A run looks back as far as for rows that landed late.
+    """
     truth, last = spec.ground_truth, spec.last_horizon
     if truth.convention is Convention.EXPLICIT or truth.columns.landed is None:
         return set()
-    states = store.window_states(connection, spec.monitor, *EVER, horizons=[last])
-    silent = {unit_at(spec, state.window_start) for state in states if SILENT in state.quality}
-    if not silent:
-        return set()
-    asked = calendar(spec, silent)
-    landed = start_of(days.start, zone(spec)), end_of(days.end, zone(spec))
-    alive = feed_alive(spec, source, statement, asked, landed)
-    return {Pair(last, asked.day(position)) for position in alive or ()}
+    back, _ = lookback(spec)
+    first, after = start_of(shift(days.start, -back), zone(spec)), end_of(days.end, zone(spec))
+    states = store.window_states(connection, spec.monitor, first, after, horizons=[last])
+    silent = sorted(unit_at(spec, state.window_start) for state in states if SILENT in state.quality)
+    landed = start_of(days.start, zone(spec)), after
+    found: set[Pair] = set()
+    for part in runs_of(silent, REACH):
+        asked = calendar(spec, part)
+        alive = feed_alive(spec, source, statement, asked, landed)
+        found |= {Pair(last, asked.day(position)) for position in alive or ()}
+    return found
 
 
 def feed_alive(

@@ -103,7 +103,7 @@ def _live_day(
     revised = tuple(revision for revision in revisions if before < revision.day <= day)
     gists = set(map(_gist, heard))
     news = tuple(
-        t
+        _grown(t, heard)
         for t in history.on(day)
         if _is_news(t, known.get(t.incident_id))
         and not (_gist(t) in gists and (t.incident_id in known or t.severity.rank < audible.rank))
@@ -158,6 +158,15 @@ def _with_hindsight(decision: Decision, ended: Collection[Incident]) -> Decision
         if i.id in decision.incidents and i.resolved_on is not None
     )
     return replace(decision, corrections=decision.corrections + later) if later else decision
+
+
+def _grown(transition: Transition, heard: Collection[Transition]) -> Transition:
+    """An opening that an earlier run of the day has told is told again as what joined since."""
+    before = [t for t in heard if (t.incident_id, t.change) == (transition.incident_id, Change.OPENED)]
+    if transition.change is not Change.OPENED or not before:
+        return transition
+    fresh = tuple(member for member in transition.members if member not in before[0].members)
+    return replace(transition, change=Change.JOINED, members=fresh) if fresh else transition
 
 
 def _gist(transition: Transition) -> tuple[object, ...]:

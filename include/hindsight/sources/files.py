@@ -240,5 +240,11 @@ def kind_of(type_name: object) -> Kind:
 
 
 def first_line(error: BaseException) -> str:
-    """What an engine's error says, without its many-line illustration."""
-    return str(error).strip().splitlines()[0]
+    """What an engine's error says, without its many-line illustration.
+
+    An error of a remote filesystem comes as Python's traceback: the line after its last frame says it.
+    """
+    lines = str(error).strip().splitlines()
+    headers = [i for i, line in enumerate(lines) if "Traceback (most recent call last)" in line]
+    told = [line for line in lines[headers[-1] + 1 :] if line[:1].strip()] if headers else lines
+    return (told or lines)[0]

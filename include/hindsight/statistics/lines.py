@@ -241,7 +241,7 @@ def payloads(
     if on_conflict is OnConflict.ERROR:
         moves.append((ended & first, none, at_end, 1))
     if alive is not None:
-        moves += settled(lines, moves[1:], none, horizons, alive)
+        moves += moves_of_silence(lines, moves[1:], none, horizons, alive)
     cell = fields["said"] * layout.actuals
     width = layout.said * layout.actuals
     parts = [term.labelled for term in layout.summed for _ in range(2 if term.wide else 1)]
@@ -285,7 +285,7 @@ Move = tuple[npt.NDArray[np.bool_], Ints, Ints, int]
 """Which lines, their actual, from which horizon on, whether they come or go."""
 
 
-def settled(
+def moves_of_silence(
     lines: Lines, of_labels: Sequence[Move], none: Ints, horizons: int, alive: Collection[int]
 ) -> list[Move]:
     """What silence means at the last horizon: a "no" where the feed was alive, elsewhere that none counts."""

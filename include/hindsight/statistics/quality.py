@@ -46,9 +46,9 @@ class QualityStatistics(Statistics):
     """What was met in a day's logs on the way to its statistics: a count per reason, and how labels came.
 
     `counts` has shape [batch, reason], in the order of `COUNTED`.  `rows` are the predictions that count and
-    the labelled ones of all versions, never weighted.  `settled`, `told` and `changed` of shape [batch] are
-    the predictions of days on which silence is a "no", those with a label of their own, and those whose label
-    was changed.  `delays` of shape [batch, ages] counts predictions by the age of their first label.
+    the labelled ones of all versions, never weighted.  `silence_tells`, `told` and `changed` of shape [batch]
+    are the predictions of days on which silence is a "no", those with a label of their own, and those whose
+    label was changed.  `delays` of shape [batch, ages] counts predictions by the age of their first label.
 
     >>> days = QualityStatistics.of([Met(8, 3, {"duplicate": 2}), None])
     >>> days.count("duplicate"), days.logged
@@ -56,7 +56,7 @@ class QualityStatistics(Statistics):
     """
 
     counts: Array
-    settled: Array
+    silence_tells: Array
     told: Array
     changed: Array
     delays: Array
@@ -66,7 +66,7 @@ class QualityStatistics(Statistics):
         """A batch from what was `Met` on each day, with labels of so many ages; None is a day without any."""
         batch = len(days)
         rows, counts, delays = np.zeros((batch, 4)), np.zeros((batch, len(COUNTED))), np.zeros((batch, ages))
-        settled, told, changed = np.zeros(batch), np.zeros(batch), np.zeros(batch)
+        silence_tells, told, changed = np.zeros(batch), np.zeros(batch), np.zeros(batch)
         for i, given in enumerate(days):
             if given is None:
                 continue
@@ -75,11 +75,11 @@ class QualityStatistics(Statistics):
             counts[i] = [day.quality.get(reason, 0) for reason in COUNTED]
             for age, count in day.delays.items():
                 delays[i, int(age)] += count
-            by_rule = {DEFAULTED, SILENT} & set(day.quality)
-            settled[i] = day.predictions if DEFAULTED in by_rule else 0
-            told[i] = delays[i].sum() if by_rule else day.labelled
+            told_by_rule = {DEFAULTED, SILENT} & set(day.quality)
+            silence_tells[i] = day.predictions if DEFAULTED in told_by_rule else 0
+            told[i] = delays[i].sum() if told_by_rule else day.labelled
             changed[i] = sum(day.ledger.values())
-        return cls(rows, counts, settled, told, changed, delays)
+        return cls(rows, counts, silence_tells, told, changed, delays)
 
     def count(self, *reasons: str) -> Array:
         """How many rows have one of these reasons, shape [batch]."""

@@ -130,6 +130,15 @@ def notifications(conn: sa.Connection, monitor: str | None = None) -> list[Notif
     return NOTIFICATIONS.records(conn.execute(query))
 
 
+def unsent(conn: sa.Connection) -> dict[str, int]:
+    """How many messages of each monitor nobody has sent or given up yet."""
+    waiting = table.c.state.in_([Delivery.PENDING.value, Delivery.SENDING.value])
+    query = (
+        sa.select(table.c.monitor, sa.func.count().label("number")).where(waiting).group_by(table.c.monitor)
+    )
+    return {row.monitor: row.number for row in conn.execute(query)}
+
+
 def _due(monitor: str | None, limit: int | None, *columns: sa.Column[Any]) -> sa.Select[Any]:
     waiting = (table.c.state == Delivery.PENDING.value) & (
         table.c.next_attempt_at.is_(None) | (table.c.next_attempt_at <= _NOW)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
+from functools import cache
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from hindsight.domain.records import Detection, Snapshot, StatisticRow, WindowState
-from hindsight.domain.values import Horizon, Span, Verdict
+from hindsight.domain.values import ALL, Horizon, Span, Verdict
 from hindsight.store.bulk import replace
 from hindsight.store.queries import select
 from hindsight.store.rows import DETECTIONS, SNAPSHOTS, STATISTICS, WINDOW_STATES
@@ -19,6 +21,15 @@ SNAPSHOT_ORDER = ("window_start", "window", "horizon", "version", "segment", "me
 SNAPSHOT_KEY = ("monitor", "version", "segment", "window", "window_start", "metric")
 """What a snapshot is of, whatever its age."""
 DETECTION_ORDER = ("as_of", "version", "segment", "detector", "window_start", "horizon", "monitor")
+
+
+class Place(NamedTuple):
+    """That a window is there at a horizon, and which specification made it; all that tasks ask of most."""
+
+    window_start: datetime
+    window_end: datetime
+    horizon: Horizon
+    spec_hash: str
 
 
 def replace_windows(
@@ -46,6 +57,36 @@ def window_states(
     """The states of windows that start in [start, end), by start and horizon."""
     query = select(WINDOW_STATES, monitor, BY_WINDOW, start=start, end=end, horizon=horizons)
     return WINDOW_STATES.records(conn.execute(query))
+
+
+def state_places(
+    conn: sa.Connection,
+    monitor: str,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    horizons: Collection[Horizon] | None = None,
+) -> list[Place]:
+    """Which windows that start in [start, end) have a state, in no order."""
+    return _places(conn, select(WINDOW_STATES, monitor, (), start=start, end=end, horizon=horizons), False)
+
+
+def snapshot_places(conn: sa.Connection, monitor: str, metric: Collection[str], window: Span) -> list[Place]:
+    """Which windows of this length have one of these metrics for all segments together, in no order."""
+    return _places(conn, select(SNAPSHOTS, monitor, (), metric=metric, window=window, segment=ALL))
+
+
+def detection_places(conn: sa.Connection, monitor: str, detector: str) -> list[Place]:
+    """Which windows a detector has judged, in no order."""
+    return _places(conn, select(DETECTIONS, monitor, (), detector=detector))
+
+
+def _places(conn: sa.Connection, query: sa.Select[Any], repeated: bool = True) -> list[Place]:
+    """The different places of the rows that a query gives, without the rest of them."""
+    columns = [query.selected_columns[name] for name in Place._fields]
+    parsed = cache(Horizon.parse)
+    places = query.with_only_columns(*columns)
+    found = conn.execute(places.distinct() if repeated else places)
+    return [Place(start, end, parsed(horizon), made_by) for start, end, horizon, made_by in found]
 
 
 def statistics(

@@ -27,4 +27,4 @@ class DefaultShare(Share):
 
     def terms(self, statistics: Statistics) -> Array:
         found = quality(statistics)
-        return np.stack([found.count(DEFAULTED), found.settled], axis=1)
+        return np.stack([found.count(DEFAULTED), found.silence_tells], axis=1)
