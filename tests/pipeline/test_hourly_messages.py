@@ -1,4 +1,4 @@
-"""What the runs of an hourly monitor tell in the course of a day: each thing once, in the hour that shows it."""
+"""What an hourly monitor tells in the course of a day: each thing once, in the hour that shows it."""
 
 from __future__ import annotations
 
