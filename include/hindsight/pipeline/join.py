@@ -35,7 +35,7 @@ from hindsight.pipeline.plan import (
 )
 from hindsight.pipeline.present import present_pairs, states_of, unit_at, unit_before
 from hindsight.pipeline.quality import refuse
-from hindsight.pipeline.runtime import Runtime
+from hindsight.pipeline.runtime import Runtime, uncollected
 from hindsight.pipeline.segments import (
     NO_LISTS,
     ByDay,
@@ -187,6 +187,7 @@ def landed_late(
     return found & set(present)
 
 
+@uncollected()
 def compute(
     spec: MonitorSpec,
     pairs: Sequence[Pair],

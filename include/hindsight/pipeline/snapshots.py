@@ -24,7 +24,7 @@ from hindsight.pipeline.kept import kept_of
 from hindsight.pipeline.plan import due_in, touched, zone
 from hindsight.pipeline.present import own_pairs, unit_at
 from hindsight.pipeline.quality import quality_of
-from hindsight.pipeline.runtime import Runtime
+from hindsight.pipeline.runtime import Runtime, uncollected
 from hindsight.pipeline.truth import not_due
 from hindsight.statistics import QualityStatistics, Statistics, layout_of
 from hindsight.statistics.base import Array
@@ -34,7 +34,7 @@ from hindsight.windows import DayRange, Pair, as_of, days_of, distance, end_of, 
 AT_ONCE: Final = 62
 """Windows of a length that are read together: memory does not grow with history."""
 
-DENSE: Final = 4096
+DENSE: Final = 1024
 """Days of version and segment whose statistics are computed with in one piece."""
 
 
@@ -54,6 +54,7 @@ def compute_snapshots(spec: MonitorSpec, days: DayRange, runtime: Runtime) -> di
     return {"snapshots": count, "pairs": len(pairs)}
 
 
+@uncollected()
 def make_snapshots(
     spec: MonitorSpec,
     ends: Mapping[Span, Mapping[Horizon, Sequence[date]]],
@@ -212,6 +213,7 @@ class Frame:
     at: int
     length: int
     missing: tuple[date, ...]
+    spec_hash: str
 
 
 def frame(
@@ -226,6 +228,7 @@ def frame(
         at=distance(known.start, days.start),
         length=len(days),
         missing=tuple(day for day in days if Pair(horizon, day) not in present and exists(day, zone(spec))),
+        spec_hash=spec.read_by,
     )
 
 
@@ -314,8 +317,9 @@ def rows_of(
     """One group's snapshots of each metric in each window; with a window comes its place in the columns."""
     for each, at in frames:
         predictions, share = read.coverage.rows[at], read.coverage.value[at]
+        silent = not_due(spec, horizon, each.as_of, share)
         for column in read.metrics:
-            yield snapshot(spec, span, horizon, key, each, at, column, predictions, share)
+            yield snapshot(spec, span, horizon, key, each, at, column, predictions, share, silent)
 
 
 def rows_of_inputs(
@@ -372,14 +376,15 @@ def snapshot(
     column: Column,
     predictions: float,
     share: float | None,
+    silent: str | None = None,
 ) -> Snapshot:
-    """One row, with a name for every way of having no value."""
+    """One row, with a name for every way of having no value; `silent` says why labels tell nothing yet."""
     metric, asked = column.metric, spec.maturity.min_coverage
     value, error = column.value[at], column.error[at]
     status, reason, maturity = Status.OK, None, Maturity.MATURE
     of_log = metric.part is Part.QUALITY  # it says what is wrong with the truth, so it does not wait for it
-    silent = not_due(spec, horizon, frame.as_of, share) if metric.labelled and not of_log else None
-    if metric.labelled and not of_log and (share is None or share < asked):
+    of_labels = metric.labelled and not of_log
+    if of_labels and (share is None or share < asked):
         maturity = Maturity.PROVISIONAL
         if share is not None:
             reason = f"{share:.0%} of the predictions have a label, {asked:.0%} are asked for"
@@ -395,31 +400,30 @@ def snapshot(
         status, reason = Status.EMPTY, "there is no prediction in the window"
         if metric.name != "volume":  # nothing is a volume, too
             value = error = None
-    elif silent is not None:
+    elif of_labels and silent is not None:
         maturity, reason = Maturity.PENDING, silent
         if metric.name != "coverage":  # it says how many labels there are, whatever silence means
             status, value, error = Status.UNDEFINED, None, None
     elif value is None:
         status, reason, error = Status.UNDEFINED, column.why[at], None
-    return Snapshot(
-        monitor=spec.monitor,
-        version=key[0],
-        segment=key[1],
-        window=span,
-        window_start=frame.start,
-        window_end=frame.end,
-        as_of=frame.as_of,
-        horizon=horizon,
-        metric=metric.name,
-        value=value,
-        standard_error=error,
-        n=round(column.rows[at]),
-        bound=None if value is None else column.bound[at],
-        coverage=share if metric.labelled else None,
-        maturity=maturity,
-        status=status,
-        reason=reason,
-        spec_hash=spec.read_by,
+    return Snapshot(  # by position, for a year makes a million of them
+        spec.monitor,
+        *key,
+        span,
+        frame.start,
+        frame.end,
+        frame.as_of,
+        horizon,
+        metric.name,
+        value,
+        error,
+        round(column.rows[at]),
+        None if value is None else column.bound[at],
+        share if metric.labelled else None,
+        maturity,
+        status,
+        reason,
+        frame.spec_hash,
     )
 
 
