@@ -45,6 +45,8 @@ os.environ |= {
     "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(SCRATCH / "airflow" / "logs"),
     "AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING",
     "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+    # Tables are as wide in every process: a worker of ours has no terminal to ask.
+    "COLUMNS": "200",
 }
 
 
