@@ -23,7 +23,7 @@ from episodes import (
     run,
     story,
 )
-from hindsight.domain.records import Delivery, Detection, Incident, Notification
+from hindsight.domain.records import Delivery, Detection, Incident
 from hindsight.domain.values import Horizon, IncidentClass, Notify, Severity
 from hindsight.incidents import (
     Correction,
@@ -209,29 +209,18 @@ def test_revisions_wait_for_the_next_message_and_are_told_once() -> None:
     assert [r.day for r in summary.revisions] == [run(33), run(34), run(35)]
 
 
-def message(decision: Decision) -> Notification:
-    """A message as the outbox keeps it."""
-    told_now = [(r.incident, r.later) for r in decision.revisions if r.incident]
+def message(decision: Decision) -> str:
+    """What a message names, as the outbox keeps it."""
+    named = [(r.incident, r.later) for r in decision.revisions if r.incident]
     if decision.kind is not Kind.REVISED:
-        told_now += [(c.incident.id, d) for c in decision.cases if c.incident.is_open for d in c.evidence]
-    return Notification(
-        monitor="flight_delay",
-        day=decision.day,
-        kind=decision.kind,
-        notifier="log:1",
-        incidents=decision.incidents,
-        severity=decision.severity,
-        document="{}",
-        state=Delivery.PENDING,
-        reason=decision.reason,
-        judgements=as_told(told_now),
-    )
+        named += [(c.incident.id, d) for c in decision.cases if c.incident.is_open for d in c.evidence]
+    return as_told(named)
 
 
 def lived(detections: list[Detection], first: int, last: int) -> list[Decision]:
     """Live days one by one, each with what was known by then and told before."""
     stored: tuple[Incident, ...] = ()
-    messages: list[Notification] = []
+    messages: list[str] = []
     decisions = []
     for day in range(first, last + 1):
         known = [d for d in detections if run_day(d.as_of, ZONE) <= run(day)]

@@ -9,7 +9,8 @@ from __future__ import annotations
 import csv
 import json
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
@@ -39,6 +40,7 @@ from hindsight.store import Store
 from hindsight.windows import DayRange
 
 ZONE = ZoneInfo("America/New_York")
+EVER = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 BINARY_METRICS = (
     "recall",
     "precision",
@@ -473,6 +475,24 @@ class Bench:
                 connection.execute(
                     sa.text(f"delete from hindsight.{table} where monitor = :name"), {"name": monitor}
                 )
+
+
+def in_a_row(bench: Bench, spec: MonitorSpec, days: Iterable[date]) -> None:
+    """Runs of these days, or hours, one by one."""
+    for day in days:
+        bench.run(spec, day)
+
+
+def in_two_threads(bench: Bench, spec: MonitorSpec, days: Sequence[date]) -> None:
+    """The same by two at once, each with a store of its own and every second day."""
+
+    def work(mine: Sequence[date]) -> None:
+        store = Store(bench.url)
+        in_a_row(replace(bench, store=store), spec, mine)
+        store.dispose()
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(work, (days[::2], days[1::2])))
 
 
 @contextmanager

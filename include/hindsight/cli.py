@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from hindsight.errors import ConfigError, HindsightError
+from hindsight.orchestration.places import spec_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,14 +63,6 @@ def sentences() -> Iterator[None]:
         yield
     except HindsightError as error:
         refuse(str(error))
-
-
-def spec_of(monitor: str) -> MonitorSpec:
-    """The monitor of this name or path; ends the command if its file is wrong."""
-    from hindsight import config
-    from hindsight.orchestration.places import monitors_folder
-
-    return config.load(config.find(monitor, monitors_folder()))
 
 
 @app.command()

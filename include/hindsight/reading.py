@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 from hindsight.domain.values import Horizon, Span
 from hindsight.errors import HindsightError
+from hindsight.orchestration.places import spec_of
 from hindsight.orchestration.runtime import command_line_runtime
 from hindsight.store import frames
 
@@ -119,14 +120,6 @@ def framed(rows: Sequence[Any], kind: type) -> pd.DataFrame:
             values = [str(value) for value in values]
         columns[column.name] = pd.Series(values, dtype=dtype)
     return pd.DataFrame(columns)
-
-
-def spec_of(monitor: str) -> MonitorSpec:
-    """The monitor of this name, or of this file."""
-    from hindsight import config
-    from hindsight.orchestration.places import monitors_folder
-
-    return config.load(config.find(monitor, monitors_folder()))
 
 
 def instant(as_of: date | datetime | str, monitor: str) -> datetime:

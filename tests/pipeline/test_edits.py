@@ -10,8 +10,7 @@ import pytest
 
 from hindsight.domain.spec import MonitorSpec
 from hindsight.domain.values import ALL, Horizon, Maturity, Span, Status, Task
-from hindsight.pipeline.present import EVER
-from worlds import Bench, Logs, at, label, monitor, odd_logs, prediction, written
+from worlds import EVER, Bench, Logs, at, label, monitor, odd_logs, prediction, written
 
 FIRST = date(2013, 3, 5)
 

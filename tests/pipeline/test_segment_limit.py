@@ -20,7 +20,7 @@ from hindsight.domain.values import ALL, OTHER, Horizon, Span
 from hindsight.pipeline import segments
 from hindsight.statistics import layout_of
 from samples import write_parquet
-from worlds import Bench, Logs, Row, at, local, monitor, odd_logs, prediction, watched, written
+from worlds import Bench, Logs, Row, at, in_a_row, local, monitor, odd_logs, prediction, watched, written
 
 FIRST, DAYS = date(2013, 3, 7), 5
 LAST = FIRST + timedelta(days=DAYS + 2)
@@ -156,11 +156,6 @@ def test_the_references_list_is_taken_once_and_has_room_for_the_days_own(bench: 
     with bench.store.transaction() as connection:
         found = bench.store.statistics(connection, "odd", local(RUN_DAYS[2], 0), local(RUN_DAYS[2], 1))
     assert {row.segment for row in found} == {ALL, "origin=a", "origin=(other)"}
-
-
-def in_a_row(bench: Bench, spec: MonitorSpec, days: Iterable[date]) -> None:
-    for day in days:
-        bench.run(spec, day)
 
 
 @pytest.mark.parametrize(

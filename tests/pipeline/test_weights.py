@@ -12,8 +12,7 @@ import pytest
 from hindsight.domain.records import Snapshot
 from hindsight.domain.spec import MonitorSpec
 from hindsight.domain.values import ALL, Horizon, Span
-from hindsight.pipeline.present import EVER
-from worlds import Bench, Logs, at, label, monitor, prediction, written
+from worlds import EVER, Bench, Logs, at, label, monitor, prediction, written
 
 FIRST = date(2013, 3, 5)
 

@@ -25,7 +25,7 @@ from hindsight.pipeline import run_days
 from hindsight.store import Store
 from hindsight.windows import DayRange, hours_of
 from scenarios import naive
-from worlds import ZONE, Bench, Logs, at, monitor, written
+from worlds import ZONE, Bench, Logs, at, in_a_row, monitor, written
 
 SPRING, AUTUMN = date(2013, 3, 9), date(2013, 11, 2)
 """The clock changes on the day after: it has 23 hours, or 25."""
@@ -175,11 +175,6 @@ def compare(bench: Bench, logs: Logs, of: list[datetime], span: Span, age: int) 
         close = 2e-9 + (snapshot.bound or 0.0)
         assert snapshot.value == (None if expected is None else pytest.approx(expected, abs=close)), snapshot
     return len(found)
-
-
-def in_a_row(bench: Bench, spec: MonitorSpec, chosen: list[datetime]) -> None:
-    for hour in chosen:
-        bench.run(spec, hour)
 
 
 CHANGE = hours(AUTUMN, 2)[CLOCK - 3 : CLOCK + 4]

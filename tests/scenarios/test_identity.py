@@ -5,21 +5,19 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from hindsight.domain.spec import MonitorSpec
 from hindsight.domain.values import Horizon, Task
-from hindsight.pipeline import extract, join
-from hindsight.sources import FileSource
-from hindsight.store import Store
-from worlds import Bench, Logs, at, local, monitor, odd_logs, watched, written
+from hindsight.pipeline import join
+from hindsight.sources import SOURCES, FileSource
+from worlds import Bench, Logs, at, in_a_row, in_two_threads, local, monitor, odd_logs, watched, written
 
 FIRST, DAYS = date(2013, 3, 5), 7
 LAST = FIRST + timedelta(days=DAYS + 2)
@@ -54,21 +52,6 @@ def whole(session_bench: Bench, spec: MonitorSpec) -> str:
     bench.clear()
     assert len(bench.dump().splitlines()) == 5
     return dump
-
-
-def in_a_row(bench: Bench, spec: MonitorSpec, days: list[date]) -> None:
-    for day in days:
-        bench.run(spec, day)
-
-
-def in_two_threads(bench: Bench, spec: MonitorSpec, days: list[date]) -> None:
-    def work(mine: list[date]) -> None:
-        store = Store(bench.url)
-        in_a_row(replace(bench, store=store), spec, mine)
-        store.dispose()
-
-    with ThreadPoolExecutor(2) as pool:
-        list(pool.map(work, (days[::2], days[1::2])))
 
 
 def shuffled(days: list[date]) -> list[date]:
@@ -157,7 +140,7 @@ def test_one_thread_and_two_read_the_same_bytes(
     spec = at(small(monitor()), written(logs, "parquet", tmp_path))
     dumps = []
     for threads in (1, 2):
-        monkeypatch.setattr(extract, "SOURCES", {"files": partial(FileSource, threads=threads)})
+        monkeypatch.setitem(cast("Any", SOURCES), "files", partial(FileSource, threads=threads))
         bench.run(spec, FIRST, LAST)
         dumps.append(bench.dump())
         bench.clear()

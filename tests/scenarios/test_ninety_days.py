@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date, timedelta
 
@@ -13,9 +12,20 @@ import pytest
 from hindsight import faults
 from hindsight.domain.spec import MonitorSpec
 from hindsight.domain.values import Horizon, Span
-from hindsight.store import Store
 from killing import partitions
-from worlds import Bench, Logs, Row, at, label, monitor, prediction, watched, written
+from worlds import (
+    Bench,
+    Logs,
+    Row,
+    at,
+    in_a_row,
+    in_two_threads,
+    label,
+    monitor,
+    prediction,
+    watched,
+    written,
+)
 
 FIRST, DAYS = date(2013, 1, 20), 90
 """With the day of 23 hours, the 10th of March, among them."""
@@ -62,21 +72,6 @@ def whole(session_bench: Bench, spec: MonitorSpec) -> str:
     return dump
 
 
-def each(bench: Bench, spec: MonitorSpec, days: list[date]) -> None:
-    for day in days:
-        bench.run(spec, day)
-
-
-def two_at_once(bench: Bench, spec: MonitorSpec, days: list[date]) -> None:
-    def work(mine: list[date]) -> None:
-        store = Store(bench.url)
-        each(replace(bench, store=store), spec, mine)
-        store.dispose()
-
-    with ThreadPoolExecutor(2) as pool:
-        list(pool.map(work, (days[::2], days[1::2])))
-
-
 class Interrupted(Exception):
     """As if the process had ended there."""
 
@@ -106,11 +101,11 @@ def interrupted(bench: Bench, spec: MonitorSpec, days: list[date]) -> None:
 @pytest.mark.parametrize(
     "way",
     [
-        pytest.param(lambda b, s: each(b, s, RUN_DAYS), id="forward"),
-        pytest.param(lambda b, s: each(b, s, RUN_DAYS[::-1]), id="backward"),
-        pytest.param(lambda b, s: each(b, s, random.Random(9).sample(RUN_DAYS, DAYS)), id="shuffled"),
+        pytest.param(lambda b, s: in_a_row(b, s, RUN_DAYS), id="forward"),
+        pytest.param(lambda b, s: in_a_row(b, s, RUN_DAYS[::-1]), id="backward"),
+        pytest.param(lambda b, s: in_a_row(b, s, random.Random(9).sample(RUN_DAYS, DAYS)), id="shuffled"),
         pytest.param(
-            lambda b, s: two_at_once(b, s, random.Random(8).sample(RUN_DAYS, DAYS)), id="two at once"
+            lambda b, s: in_two_threads(b, s, random.Random(8).sample(RUN_DAYS, DAYS)), id="two at once"
         ),
         pytest.param(lambda b, s: interrupted(b, s, RUN_DAYS), id="interrupted"),
     ],

@@ -27,6 +27,15 @@ def test_a_message_enters_the_outbox_once(store: Store) -> None:
         assert store.notifications(conn, MONITOR) == [NOTIFICATION, mail]
 
 
+def test_what_was_told_is_read_in_order_and_without_what_was_held_back(store: Store) -> None:
+    later = replace(NOTIFICATION, day=NOTIFICATION.day + timedelta(days=1), judgements="[2]")
+    held = replace(later, notifier="email:9f", state=Delivery.SUPPRESSED, judgements="[3]")
+    other = replace(later, monitor="arrival_delay", judgements="[4]")
+    with store.transaction(MONITOR) as conn:
+        store.enqueue(conn, [later, held, other, replace(NOTIFICATION, judgements="[1]")])
+        assert store.judgements(conn, MONITOR) == ["[1]", "[2]"]
+
+
 def test_another_text_under_a_key_is_left_out_and_said(
     store: Store, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from hindsight.domain.records import Delivery, Detection, Notification
+from hindsight.domain.records import Detection
 from hindsight.domain.values import Horizon, Verdict
 from hindsight.incidents.revised import Revision, Window, window_of
 from hindsight.windows import run_day
@@ -38,14 +38,9 @@ def as_told(named: Iterable[tuple[str, Detection]]) -> str:
     return json.dumps(sorted(found, key=repr), sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
-def last_told(messages: Iterable[Notification]) -> dict[Window, Told]:
-    """The last judgement that people were told of each window; `messages` in the order of their writing."""
-    found: dict[Window, Told] = {}
-    for message in messages:
-        if message.state is not Delivery.SUPPRESSED:
-            for told in json.loads(message.judgements):
-                found[tuple(told["window"])] = told
-    return found
+def last_told(messages: Iterable[str]) -> dict[Window, Told]:
+    """The last judgement that people were told of each window, from what messages named, oldest first."""
+    return {tuple(told["window"]): told for message in messages for told in json.loads(message)}
 
 
 def notes(

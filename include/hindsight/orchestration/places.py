@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 from datetime import date
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from hindsight.errors import HindsightError
+
+if TYPE_CHECKING:
+    from hindsight.domain.spec import MonitorSpec
 
 LAST_DAY: Final = "HINDSIGHT_LAST_DAY"
 """Names the last day that any monitor is run for, where the logs end (the demo's are of 2013)."""
@@ -25,6 +28,13 @@ def project_root() -> Path:
 def monitors_folder() -> Path:
     """Where the monitors' files are: `include/monitors`, or what `HINDSIGHT_MONITORS` names."""
     return project_root() / os.environ.get("HINDSIGHT_MONITORS", "include/monitors")
+
+
+def spec_of(monitor: str) -> MonitorSpec:
+    """The monitor of this name, or of this file; ConfigError with all that is wrong with it."""
+    from hindsight import config  # costs half a second, which whoever only asks for a folder need not pay
+
+    return config.load(config.find(monitor, monitors_folder()))
 
 
 def last_day() -> date | None:

@@ -12,7 +12,7 @@ from hindsight.domain.values import NO_LABELS, Horizon, Maturity
 from hindsight.pipeline.plan import due_in
 from hindsight.pipeline.present import states_of
 from hindsight.pipeline.runtime import Runtime
-from hindsight.pipeline.truth import not_due
+from hindsight.pipeline.truth import maturity_of, not_due
 from hindsight.windows import DayRange, Pair
 
 MOST: Final = 400
@@ -28,10 +28,7 @@ def announced(
     """
     pairs = due_in(spec, days) | unwritten(again or {})
     with runtime.store.transaction() as connection:
-        states = {
-            Pair(state.horizon, day): state
-            for day, state in states_of(connection, runtime.store, spec, pairs)
-        }
+        states = states_of(connection, runtime.store, spec, pairs)
     there = pairs & states.keys()
     told: dict[str, Any] = {}
     for day in sorted({pair.day for pair in there})[-MOST:]:
@@ -79,9 +76,5 @@ def judged(spec: MonitorSpec, state: WindowState) -> dict[str, Any]:
     if state.horizon == NO_LABELS:
         return {"maturity": str(Maturity.MATURE), "coverage": None}
     coverage = state.labelled / state.predictions if state.predictions else None
-    maturity = Maturity.PROVISIONAL
-    if coverage is not None and not_due(spec, state.horizon, state.as_of, coverage) is not None:
-        maturity = Maturity.PENDING
-    elif coverage is not None and coverage >= spec.maturity.min_coverage:
-        maturity = Maturity.MATURE
+    maturity = maturity_of(spec, coverage, not_due(spec, state.horizon, state.as_of, coverage))
     return {"maturity": str(maturity), "coverage": None if coverage is None else round(coverage, 4)}

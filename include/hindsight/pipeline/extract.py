@@ -12,7 +12,7 @@ from hindsight.domain.spec import MonitorSpec
 from hindsight.errors import SourceError
 from hindsight.pipeline.plan import REACH, calendar, refuse_unfinished, zone
 from hindsight.pipeline.runtime import Runtime
-from hindsight.sources import SOURCES, feed
+from hindsight.sources import feed, kind_of
 from hindsight.sources.base import Source
 from hindsight.sources.relation import open_relation
 from hindsight.sources.statement import Statement
@@ -25,8 +25,7 @@ AT_ONCE: Final = 31
 @contextmanager
 def opened(spec: MonitorSpec, runtime: Runtime) -> Iterator[tuple[Source, Statement]]:
     """The monitor's source, with its statement checked against the columns that are there."""
-    kind = next(kind for key, kind in SOURCES.items() if getattr(spec.predictions, key) is not None)
-    with kind(spec.predictions, runtime.database_url, runtime.root) as source:
+    with kind_of(spec.predictions)(spec.predictions, runtime.database_url, runtime.root) as source:
         statement = Statement(
             spec,
             open_relation(source, spec.predictions, "predictions", spec.segments),

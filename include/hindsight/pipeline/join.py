@@ -129,7 +129,7 @@ def join_pairs(
     made = compute(spec, pairs, source, statement, lists, cuts)
     refuse(spec, (each.state for each in made.values()))
     faults.reach("join_ground_truth.computed")
-    old = {Pair(state.horizon, day): state for day, state in states_of(connection, store, spec, pairs)}
+    old = states_of(connection, store, spec, pairs)
     written = states_to_write(spec, old, made, accepted)
     kept = [pair for pair in pairs if written[pair].source_rewritten]
     if kept:
@@ -413,9 +413,7 @@ def rewritten_on(spec: MonitorSpec, days: DayRange, connection: sa.Connection, s
     """The pairs of these days that were kept as they were because their source was rewritten."""
     states = states_of(connection, store, spec, [Pair(NO_LABELS, day) for day in (days.start, days.end)])
     return {
-        Pair(state.horizon, day)
-        for day, state in states
-        if state.source_rewritten and state.horizon in spec.horizons
+        pair for pair, state in states.items() if state.source_rewritten and pair.horizon in spec.horizons
     }
 
 

@@ -61,14 +61,13 @@ def enqueue(
     detections = store.detections(connection, spec.monitor, detector=list(at))
     stored = store.incidents(connection, spec.monitor)
     history = replay(detections, stored, zone(spec), at=at)
-    messages = store.notifications(connection, spec.monitor)
     decisions = decide(
         mode,
         local_days((days.start, days.end), zone(spec)),
         history,
         revisions=revisions(detections, history.incidents, zone(spec), at=at),
         corrections=corrections(stored, history.incidents),
-        notes=notes(last_told(messages), detections, zone(spec)),
+        notes=notes(last_told(store.judgements(connection, spec.monitor)), detections, zone(spec)),
         heard=heard_before(spec, days, detections, stored, at),
         audible=lowest_audible(spec.notify),
     )

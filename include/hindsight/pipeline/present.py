@@ -16,8 +16,6 @@ from hindsight.store import Store
 from hindsight.store.partitions import Place
 from hindsight.windows import HOUR, MOMENT, Pair, end_of, hour_at, start_of
 
-EVER = (datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC))
-
 
 def unit_at(spec: MonitorSpec, moment: datetime) -> date:
     """The local day, or the hour, that holds this instant: the one that begins then."""
@@ -66,9 +64,9 @@ def own_pairs(connection: sa.Connection, store: Store, spec: MonitorSpec) -> dic
 
 def states_of(
     connection: sa.Connection, store: Store, spec: MonitorSpec, pairs: Iterable[Pair]
-) -> list[tuple[date, WindowState]]:
-    """The stored states of these pairs' days, each with its day."""
+) -> dict[Pair, WindowState]:
+    """The stored states of these pairs' days, at every age."""
     days = [pair.day for pair in pairs]
     first, after = start_of(min(days), zone(spec)), end_of(max(days), zone(spec))
     states = store.window_states(connection, spec.monitor, first, after)
-    return [(unit_at(spec, state.window_start), state) for state in states]
+    return {Pair(state.horizon, unit_at(spec, state.window_start)): state for state in states}

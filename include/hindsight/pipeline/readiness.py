@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
-from hindsight.domain.spec import Location, Marker, MonitorSpec
+from hindsight.domain.spec import Marker, MonitorSpec
 from hindsight.domain.values import NO_LABELS
 from hindsight.errors import SourceAbsent
 from hindsight.pipeline.extract import opened
 from hindsight.pipeline.plan import calendar, zone
 from hindsight.pipeline.runtime import Runtime
-from hindsight.sources import SOURCES, Source, feed
+from hindsight.sources import Source, feed, kind_of
 from hindsight.sources.marker import progress
 from hindsight.sources.relation import open_relation
 from hindsight.sources.statement import Statement
@@ -83,8 +83,3 @@ def of_marker(marker: Marker, runtime: Runtime) -> Watermark:
         future = greatest.astimezone(UTC).isoformat()
         return Watermark(None, f"the marker {marker} says {future}, which lies in the future")
     return Watermark(None, f"the marker {marker} holds no time yet")
-
-
-def kind_of(location: Location) -> type[Source]:
-    """The kind of source that a location is read by."""
-    return next(kind for key, kind in SOURCES.items() if getattr(location, key) is not None)

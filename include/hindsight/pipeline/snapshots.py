@@ -25,7 +25,7 @@ from hindsight.pipeline.plan import due_in, touched, zone
 from hindsight.pipeline.present import own_pairs, unit_at
 from hindsight.pipeline.quality import quality_of
 from hindsight.pipeline.runtime import Runtime, uncollected
-from hindsight.pipeline.truth import not_due
+from hindsight.pipeline.truth import maturity_of, not_due
 from hindsight.statistics import QualityStatistics, Statistics, layout_of
 from hindsight.statistics.base import Array
 from hindsight.statistics.inputs import Cuts, InputLayout, InputStatistics
@@ -381,13 +381,12 @@ def snapshot(
     """One row, with a name for every way of having no value; `silent` says why labels tell nothing yet."""
     metric, asked = column.metric, spec.maturity.min_coverage
     value, error = column.value[at], column.error[at]
-    status, reason, maturity = Status.OK, None, Maturity.MATURE
+    status, reason = Status.OK, None
     of_log = metric.part is Part.QUALITY  # it says what is wrong with the truth, so it does not wait for it
     of_labels = metric.labelled and not of_log
-    if of_labels and (share is None or share < asked):
-        maturity = Maturity.PROVISIONAL
-        if share is not None:
-            reason = f"{share:.0%} of the predictions have a label, {asked:.0%} are asked for"
+    maturity = maturity_of(spec, share, silent) if of_labels else Maturity.MATURE
+    if of_labels and share is not None and share < asked:
+        reason = f"{share:.0%} of the predictions have a label, {asked:.0%} are asked for"
     if frame.missing:
         status, maturity, value, error = Status.UNDEFINED, Maturity.PENDING, None, None
         first = frame.missing[0]
@@ -401,7 +400,7 @@ def snapshot(
         if metric.name != "volume":  # nothing is a volume, too
             value = error = None
     elif of_labels and silent is not None:
-        maturity, reason = Maturity.PENDING, silent
+        reason = silent
         if metric.name != "coverage":  # it says how many labels there are, whatever silence means
             status, value, error = Status.UNDEFINED, None, None
     elif value is None:

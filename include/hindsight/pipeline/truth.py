@@ -11,7 +11,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from hindsight.domain.spec import MonitorSpec
-from hindsight.domain.values import Convention, Horizon, OnConflict, Task
+from hindsight.domain.values import Convention, Horizon, Maturity, OnConflict, Task
 from hindsight.pipeline.plan import REACH, calendar, lookback, zone
 from hindsight.pipeline.present import unit_at
 from hindsight.sources import feed
@@ -184,6 +184,18 @@ def not_due(spec: MonitorSpec, horizon: Horizon, as_of: datetime, share: float |
             f"no label was learnt in the {lasting(truth.silent_for)} before {until}, or all were contradicted"
         )
     return f"no label was learnt in the {lasting(truth.silent_for)} before {until}: the feed may have stopped"
+
+
+def maturity_of(spec: MonitorSpec, share: float | None, silent: str | None) -> Maturity:
+    """Whether enough truth is known of a window to judge what rests on its labels.
+
+    `share` of its predictions has a label, None without a prediction; `silent` says why nothing can be said.
+    """
+    if share is None:
+        return Maturity.PROVISIONAL
+    if silent is not None:
+        return Maturity.PENDING
+    return Maturity.MATURE if share >= spec.maturity.min_coverage else Maturity.PROVISIONAL
 
 
 def lasting(span: timedelta) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from hindsight.domain.spec import Location
 from hindsight.sources.base import Source
 from hindsight.sources.database import DatabaseSource
 from hindsight.sources.files import FileSource
@@ -17,4 +18,10 @@ SOURCES: Final[Mapping[str, type[Source]]] = {
     "files": FileSource,
 }
 
-__all__ = ["SOURCES", "DatabaseSource", "FileSource", "Source"]
+
+def kind_of(location: Location) -> type[Source]:
+    """The kind of source that a location is read by."""
+    return next(kind for key, kind in SOURCES.items() if getattr(location, key) is not None)
+
+
+__all__ = ["SOURCES", "DatabaseSource", "FileSource", "Source", "kind_of"]

@@ -91,13 +91,6 @@ class Statistics(ABC):
     def __getitem__(self, which: slice | npt.NDArray[Any]) -> Self:
         return type(self)(*(getattr(self, f.name)[which] for f in fields(self)))
 
-    @classmethod
-    def together(cls, parts: Sequence[Self]) -> Self:
-        """Several batches as one, one after the other."""
-        if len(parts) == 1:
-            return parts[0]
-        return cls(*(np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(cls)))
-
     def pooled(self) -> Self:
         """The sum of the batch as a batch of one, added in order so that it never depends on the rest."""
         total = self[0:1]

@@ -139,6 +139,16 @@ def unsent(conn: sa.Connection) -> dict[str, int]:
     return {row.monitor: row.number for row in conn.execute(query)}
 
 
+def judgements(conn: sa.Connection, monitor: str) -> list[str]:
+    """What each message of a monitor that was not held back names, in the order of their writing."""
+    query = (
+        sa.select(table.c.judgements)
+        .where(table.c.monitor == monitor, table.c.state != Delivery.SUPPRESSED.value)
+        .order_by(table.c.day, table.c.id)
+    )
+    return list(conn.scalars(query))
+
+
 def _due(monitor: str | None, limit: int | None, *columns: sa.Column[Any]) -> sa.Select[Any]:
     waiting = (table.c.state == Delivery.PENDING.value) & (
         table.c.next_attempt_at.is_(None) | (table.c.next_attempt_at <= _NOW)

@@ -97,6 +97,7 @@ class Store:
     claim = staticmethod(outbox.claim)
     record = staticmethod(outbox.record)
     notifications = staticmethod(outbox.notifications)
+    judgements = staticmethod(outbox.judgements)
     unsent = staticmethod(outbox.unsent)
     retained = staticmethod(retention.retained)
     keep_retained = staticmethod(retention.keep_retained)
