@@ -15,6 +15,7 @@ from bench_memory import memory
 from bench_parse import parse
 from bench_window import window
 from rich.console import Console
+from scorecard import scorecard
 
 HOME = Path(__file__).resolve().parents[1] / ".hindsight" / "bench"
 
@@ -22,6 +23,7 @@ PARTS: dict[str, Callable[[Console, Settings], None]] = {
     "parse": lambda console, _: parse(console),
     "window": lambda console, settings: window(console, settings.home / "flights"),
     "engine": engine,
+    "scorecard": scorecard,
 }
 ON_REQUEST = {"memory": memory}
 """Parts that take long and much disc: they are run when named."""

@@ -69,14 +69,15 @@ def records(*arguments: str) -> list[dict[str, Any]]:
 
 def test_validate_names_every_valid_monitor(root: Path) -> None:
     path = root / "monitors" / "churn.yaml"
-    assert said("validate") == f"{path}: monitor churn is valid\n"
-    assert said("validate", path) == f"{path}: monitor churn is valid\n"
+    assert said("validate").startswith(f"{path}: monitor churn is valid\n")
+    assert said("validate", path) == said("validate")
 
 
 def test_validate_tells_all_problems_with_their_place_and_ends_with_2(root: Path, broken: Path) -> None:
     result = command("validate")
     assert result.exit_code == 2
-    assert result.stdout == f"{root / 'monitors' / 'churn.yaml'}: monitor churn is valid\n"
+    assert result.stdout.startswith(f"{root / 'monitors' / 'churn.yaml'}: monitor churn is valid\n")
+    assert "broken" not in result.stdout
     assert "Traceback" not in result.stderr
     problems = result.stderr.splitlines()
     assert [re.sub(r":\d+:\d+: .*", "", problem) for problem in problems] == [str(broken)] * 2

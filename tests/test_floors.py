@@ -6,7 +6,8 @@
 | 4 | pipeline | the floors below |
 | 3 | config | the floors below |
 | 2 | sources, store, notifiers, charts, embedded | the floors below, never each other |
-| 1 | statistics, metrics, detectors, windows, incidents, policy, message, wording | and numbers; no I/O |
+| 1 | statistics, metrics, detectors, explanation, windows, incidents, policy, message | and numbers; |
+| | wording | no I/O |
 | 0 | domain, errors, faults | nothing |
 """
 
@@ -28,6 +29,7 @@ FLOORS = {
     "errors": 0,
     "faults": 0,
     "detectors": 1,
+    "explanation": 1,
     "incidents": 1,
     "message": 1,
     "metrics": 1,
@@ -43,6 +45,9 @@ FLOORS = {
     "config": 3,
     "pipeline": 4,
     "cli": 5,
+    "cli_budget": 5,
+    "cli_explain": 5,
+    "cli_replay": 5,
     "__main__": 5,
     "demo": 5,
     "orchestration": 5,

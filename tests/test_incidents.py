@@ -27,12 +27,15 @@ from episodes import (
     incident,
     missing_labels,
     run,
+    spec,
     story,
 )
-from hindsight.domain.records import Detection, Incident
-from hindsight.domain.values import Horizon, Severity, Verdict
+from hindsight.domain.records import Detection, Incident, Member
+from hindsight.domain.values import Horizon, Notify, Severity, Verdict
 from hindsight.incidents import Change, History, corrections, fold, replay, revisions
-from hindsight.windows import run_day
+from hindsight.message import compose
+from hindsight.policy import decide
+from hindsight.windows import DayRange, run_day
 
 
 def days_of_life(verdicts: str) -> list[tuple[int, int | None]]:
@@ -404,20 +407,119 @@ def test_ids_are_unique_and_each_told_id_is_inherited_at_most_once(detections, s
 
 @settings(deadline=None)
 @given(histories())
-def test_the_severity_of_an_incident_is_the_greatest_of_its_breaches(detections) -> None:
+def test_a_resolved_incident_is_as_severe_as_it_ever_was_and_an_open_one_as_what_still_breaches(
+    detections,
+) -> None:
     for each in fold(detections, (), ZONE, at=AT):
         ends = each.resolved_on or date.max
-        severities = [
-            d.severity
-            for d in detections
-            if d.horizon == Horizon(7)
-            and d.verdict is BREACH
-            and d.incident_class is each.incident_class
-            and each.opened_on <= run_day(d.as_of, ZONE) <= ends
-        ]
+        grave: dict[Member, list[Severity]] = defaultdict(list)
+        for d in detections:
+            of_this = d.incident_class is each.incident_class and d.verdict is BREACH
+            if of_this and d.horizon == Horizon(7) and each.opened_on <= run_day(d.as_of, ZONE) <= ends:
+                grave[Member(d.detector, d.version, d.segment)].append(d.severity)
+        counting = each.breaching if each.is_open else each.members
+        severities = [severity for member in counting for severity in grave[member]]
         assert each.severity is max(severities, key=lambda severity: severity.rank)
         assert each.severity in (WARNING, CRITICAL)
-        assert isinstance(each.severity, Severity)
+
+
+# --- several metrics at once ----------------------------------------------------------------------
+
+
+def together(*metrics: str, **fields: object) -> list[Detection]:
+    """A breach of each metric on run day 0, each by a rule of its own."""
+    return [detection(0, detector=f"{metric} rule", metric=metric, **fields) for metric in metrics]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "detections, severity",
+    [
+        (together("recall"), WARNING),
+        (together("precision", "recall", "f1", "accuracy", "mcc", "specificity"), WARNING),
+        (together("roc_auc", "average_precision", "ks"), WARNING),
+        (together("recall", "roc_auc"), CRITICAL),
+        (together("precision", "recall", "lift(0.1)"), CRITICAL),
+        (together("mae", "rmse", "mape", "r2"), WARNING),
+        (together("mae", "bias"), CRITICAL),
+        (together("recall", "brier", "log_loss", "calibration_ratio", "accuracy"), WARNING),
+        (together("recall", "positive_rate"), WARNING),
+        (together("recall", "a metric that is gone"), WARNING),
+        ([*together("recall"), *together("roc_auc", version="v2")], WARNING),
+        (together("recall", "roc_auc", segment="origin=JFK"), WARNING),
+        ([*together("recall"), *together("roc_auc", segment="origin=JFK")], WARNING),
+        ([*together("recall"), *together("roc_auc", severity=Severity.WATCH)], WARNING),
+        (together("labels_learnt", "recall", "roc_auc", incident_class=LABEL_HEALTH), WARNING),
+    ],
+)
+def test_only_independent_kinds_of_metric_make_an_incident_critical(detections, severity) -> None:
+    (found,) = fold(detections, (), ZONE)
+    assert found.severity is severity
+
+
+def test_a_harder_world_in_which_every_figure_of_difficulty_is_off_stays_a_warning() -> None:
+    harder = together("accuracy", "brier", "log_loss", "recall", "calibration_ratio", "mae", "positive_rate")
+    (found,) = fold(harder, (), ZONE)
+    assert found.severity is WARNING
+
+
+def test_two_kinds_count_only_on_one_run_day() -> None:
+    (found,) = fold([*story("B...."), *story(".BBB", detector="auc rule", metric="roc_auc")], (), ZONE)
+    assert found.severity is WARNING
+
+
+def test_an_escalation_by_two_kinds_says_which() -> None:
+    history = replay([*story("BBB"), *story(".B", detector="auc rule", metric="roc_auc")], (), ZONE)
+    opened, joined, escalated = history.transitions
+    assert (opened.severity, joined.severity) == (WARNING, CRITICAL)
+    assert escalated.change is Change.ESCALATED
+    assert escalated.reason.startswith("warning became critical: ")
+    assert escalated.reason.endswith(
+        "; independent kinds of metric breach together for v1: roc_auc (order), recall (decisions)"
+    )
+    assert {member.detector for member in escalated.members} == {"auc rule", "recall threshold"}
+
+
+def test_an_incident_that_opens_critical_by_two_kinds_says_which() -> None:
+    (opened,) = replay(together("recall", "roc_auc"), (), ZONE).transitions
+    assert opened.severity is CRITICAL
+    assert "independent kinds of metric breach together for v1: " in opened.reason
+
+
+def test_a_message_says_why_two_warnings_are_critical() -> None:
+    history = replay(together("recall", "roc_auc"), (), ZONE)
+    (decision,) = decide(Notify.LIVE, DayRange(run(0), run(0)), history)
+    document = compose(decision, spec())
+    assert document.severity is CRITICAL
+    facts = " ".join(str(section.facts) for section in document.sections)
+    assert "opened (critical, for independent kinds of metric breach together for v1: " in facts
+
+
+def test_an_open_incident_is_no_graver_than_what_still_breaches() -> None:
+    detections = [*story("BBBBBBCC"), *story("BBCC", detector="skill", severity=CRITICAL)]
+    history = replay(detections, (), ZONE)
+    seen = [case.incident.severity for day in range(8) for case in history.as_of(run(day))]
+    assert seen == [CRITICAL] * 3 + [WARNING] * 4 + [CRITICAL], "who heard of it at its worst hears its end"
+    assert [t.change for t in history.transitions] == [Change.OPENED, Change.RESOLVED]
+    assert history.transitions[-1].severity is CRITICAL
+
+
+def test_a_rise_after_a_fall_is_told_again() -> None:
+    detections = [*story("BBBBBBBB"), *story("BCC..B", detector="skill", severity=CRITICAL)]
+    changes = [(t.change, (t.day - START).days) for t in replay(detections, (), ZONE).transitions]
+    assert changes == [(Change.OPENED, 0), (Change.ESCALATED, 5)]
+
+
+def test_a_member_that_recovered_and_breaches_on_the_other_side_has_joined_anew() -> None:
+    under = {"detector": "ratio", "metric": "calibration_ratio", "observed": 0.6, "lower": 0.8, "upper": 1.25}
+    detections = [*story("B" * 8), *story("BCC", **under)]
+    again = story("..BB", start=3, **under | {"observed": 1.6})
+    changes = [(t.change, (t.day - START).days) for t in replay([*detections, *again], (), ZONE).transitions]
+    assert changes == [(Change.OPENED, 0), (Change.JOINED, 5)]
+
+
+def test_what_a_file_calls_something_to_watch_is_no_warning() -> None:
+    (found,) = fold(story("B", severity=Severity.WATCH), (), ZONE)
+    assert found.severity is Severity.WATCH
 
 
 def test_ten_thousand_detections_fold_in_a_moment() -> None:

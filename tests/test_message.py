@@ -9,6 +9,7 @@ from datetime import date
 from html.parser import HTMLParser
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -28,7 +29,13 @@ from episodes import (
     story,
 )
 from hindsight.domain.records import Detection, Snapshot
-from hindsight.domain.values import IncidentClass, Maturity, Notify, Severity
+from hindsight.domain.values import ALL, Horizon, IncidentClass, Maturity, Notify, Severity, Span
+from hindsight.explanation import Action, Advice, Explanation, facts
+from hindsight.explanation.company import VersionChange, VolumeChange
+from hindsight.explanation.drifts import Drift
+from hindsight.explanation.levels import Change
+from hindsight.explanation.parts import Part, Split
+from hindsight.explanation.since import Since
 from hindsight.incidents import Correction, as_told, fold, notes, replay, revisions
 from hindsight.incidents.revised import window_of
 from hindsight.message import (
@@ -310,6 +317,104 @@ def test_equal_messages_are_equal_bytes_and_come_back_whole() -> None:
     )
 
 
+# --- what stands beside it ----------------------------------------------------------------------
+
+
+def part(segment: str, total: float, within: float, values: tuple[float, float], *, out: bool = True) -> Part:
+    """One segment's part in a fall."""
+    ends = 0.12, 0.14
+    return Part(segment, total, 0.01, total - within, 0.01, within, 0.01, *ends, *values, total, 1e-6, out)
+
+
+def explained(name: str = "UA", **fields: Any) -> Explanation:
+    """An explanation of the fall of recall; `name` is in everything that others name."""
+    found = Split(
+        "carrier",
+        -0.178,
+        True,
+        (
+            part(f"carrier={name}", -0.0552, -0.05, (0.61, 0.12)),
+            part(f"carrier={name} EV", -0.04, -0.01, (0.6, 0.5)),
+            part("carrier=DL", -0.02, -0.02, (0.5, 0.4), out=False),
+        ),
+    )
+    made: dict[str, Any] = {
+        "monitor": "flight_delay",
+        "detector": "recall threshold",
+        "metric": "recall",
+        "version": "v1",
+        "segment": ALL,
+        "window": Span(28),
+        "first": date(2013, 1, 27),
+        "last": date(2013, 2, 23),
+        "horizon": Horizon(7),
+        "against": "the reference, 2013-01-01 to 2013-01-26",
+        "advice": Advice(Action.RECALIBRATE, f"scores of {name} are off"),
+        "since": Since(date(2013, 2, 7), 0.59, 0.4, 1),
+        "dated_from": date(2013, 1, 1),
+        "splits": (found,),
+        "drifts": (Drift(f"temp {name}", 3.8, 0.2),),
+        "others": (Change("positive_rate", 0.228, 0.123, 0.01, 0.01),),
+        "versions": (VersionChange(f"v2 {name}", appeared=True, on=date(2013, 2, 6)),),
+        "volume": VolumeChange(700.0, 1000.0, 20.0),
+    }
+    return Explanation(**{**made, **fields})
+
+
+def with_explanation(explanation: Explanation | None) -> Document:
+    """The message of an opened incident with what explains it."""
+    decision = decided(story("B"), 0)
+    found = {decision.cases[0].incident.id: explanation}
+    return compose(decision, spec(), explanations=found)
+
+
+def test_an_explained_breach_says_what_to_do_where_and_with_what() -> None:
+    document = with_explanation(explained())
+    told_of = {fact.label: fact.value for fact in document.sections[0].facts}
+    assert told_of["Likely action"] == "recalibrate; retrain: not advised, because scores of UA are off"
+    assert told_of["Likely where"] == (
+        "carrier=UA explains 31 % of the fall with 13 % of the weight (within it, 0.610 to 0.120); "
+        "carrier=UA EV explains 22 % of the fall with 13 % of the weight (its share went from 12 % to 14 %)"
+    )
+    assert told_of["What changed"] == (
+        "inputs drifted: temp UA (psi 3.80); positives 23 % to 12 %; version v2 UA appeared on "
+        "Wed 6 Feb 2013; 30 % fewer predictions than usual on such days"
+    )
+    assert told_of["Since"] == (
+        "Fri 22 Feb 2013; opened on Fri 1 Mar 2013; the level changed about Thu 7 Feb 2013: 0.590 before, "
+        "0.400 from then on"
+    )
+    assert document.first_line == compose(decided(story("B"), 0), spec()).first_line, (
+        "it stands alone as before"
+    )
+    shown = [text["text"] for text in texts(slack_blocks(document))]
+    assert any(text.startswith("Likely action: recalibrate") for text in shown)
+    assert any(text.startswith("Likely where: carrier=UA") for text in shown)
+
+
+def test_a_breach_that_is_everywhere_is_told_as_that() -> None:
+    quiet = Split("carrier", -0.178, True, (part("carrier=UA", -0.05, -0.05, (0.6, 0.4), out=False),))
+    found = explained(splits=(quiet,), drifts=(), others=(), versions=(), volume=None)
+    assert dict(facts(found))["Likely where"] == "no segment stands out: it is everywhere"
+    assert dict(facts(found))["What changed"] == "nothing else that is watched has surely changed"
+    few = replace(quiet, parts=(replace(quiet.parts[0], p_value=None),))
+    told_of = dict(facts(explained(splits=(few,))))
+    assert told_of["Likely where"] == "its segments have too few rows to tell"
+    assert "Likely where" not in dict(facts(explained(segment="origin=JFK"))), "it is there, and nowhere else"
+    mixed = replace(quiet, parts=(part("carrier=UA", -0.178, -0.05, (0.6, 0.5), out=False),))
+    assert dict(facts(explained(splits=(mixed,))))["Likely where"].endswith(
+        "72 % of it is another mix of carrier, not change within"
+    )
+
+
+def test_a_breach_that_could_not_be_explained_is_told_all_the_same() -> None:
+    document = with_explanation(None)
+    assert (
+        Fact("Likely action", "could not be explained; the run's log says why") in document.sections[0].facts
+    )
+    assert document.first_line == compose(decided(story("B"), 0), spec()).first_line
+
+
 # --- hostile text -------------------------------------------------------------------------------
 
 LIVE_SLACK = re.compile(r"<(?!https?://[^<>|\s]+\|[^<>|]*>)")
@@ -422,16 +527,30 @@ def test_the_worst_day_stays_within_every_limit_and_is_inert() -> None:
         decided(detections, 0, corrections=corrections),
         decided(detections, 0, 9, corrections=corrections),
     ):
-        document = compose(decision, hostile, snapshots=map(snapshot_of, detections), links=links)
+        found = {
+            incident: explained(HOSTILE[number % 10] * 300)
+            for number, incident in enumerate(decision.incidents)
+        }
+        document = compose(
+            decision, hostile, snapshots=map(snapshot_of, detections), links=links, explanations=found
+        )
         assert_harmless(document)
         assert from_json(to_json(document)) == document
         assert len(document.title) <= 150
         assert len(document.first_line) <= 300
         shown = " ".join(text["text"] for text in texts(slack_blocks(document)))
-        for incident_class in ("Performance", "Label health", "Inputs", "Data quality"):
+        for incident_class in ("Performance", "Label health", "Inputs", "Data quality", "Pipeline"):
             assert incident_class in shown, "every incident is there, whatever the names"
-        assert "and 69 more" in shown
-        assert len(html(document)) < 60_000, "mail programs cut what is much longer"
+        assert "and 54 more" in shown
+        assert len(html(document)) < 90_000, "mail programs cut what is longer than 102 kB"
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_segment_in_an_explanation_is_inert(name: str) -> None:
+    document = with_explanation(explained(name * 30, against=name))
+    assert_harmless(document)
+    assert from_json(to_json(document)) == document
+    assert all(len(fact.value) <= 500 for fact in document.sections[0].facts)
 
 
 def test_a_hostile_name_in_an_ordinary_message_is_shown_as_it_is() -> None:

@@ -71,7 +71,11 @@ def validate(
         list[Path] | None, typer.Argument(metavar="[FILE ...]", help="Default: all of include/monitors.")
     ] = None,
 ) -> None:
-    """Check monitors' files; exit 2 if any is wrong, with every problem as file:line:col."""
+    """Check monitors' files, and say how often their rules cry wolf; exit 2 if any is wrong.
+
+    Every problem is told as file:line:col.  Of each rule stand the false alarms that it raises at most in 30
+    days on a version with which nothing is wrong.
+    """
     from hindsight import config
     from hindsight.orchestration.places import monitors_folder
 
@@ -79,9 +83,7 @@ def validate(
     if files:
         for file in files:
             try:
-                out.print(
-                    f"{file}: monitor {config.load(file).monitor} is valid", markup=False, soft_wrap=True
-                )
+                tell_valid(file, config.load(file))
             except ConfigError as error:
                 wrong += 1
                 err.print(str(error), markup=False, highlight=False, soft_wrap=True)
@@ -89,13 +91,23 @@ def validate(
         with sentences():
             every = config.load_all(monitors_folder())
         for loaded in every:
-            if loaded.error is None:
-                out.print(f"{loaded.path}: monitor {loaded.name} is valid", markup=False, soft_wrap=True)
+            if loaded.spec is not None:
+                tell_valid(loaded.path, loaded.spec)
             else:
                 wrong += 1
                 err.print(str(loaded.error), markup=False, highlight=False, soft_wrap=True)
     if wrong:
         raise typer.Exit(2)
+
+
+def tell_valid(file: Path, spec: MonitorSpec) -> None:
+    """Say that a file is valid, and how often its rules cry wolf."""
+    from hindsight.cli_budget import rates, verdict
+
+    out.print(f"{file}: monitor {spec.monitor} is valid", markup=False, soft_wrap=True)
+    if spec.detectors:
+        out.print(rates(spec))
+    out.print(verdict(spec), markup=False, highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -191,6 +203,34 @@ def run(
         counts["again"] = len(counts.get("again", ())) or None  # by name only where somebody waits for them
         said = ", ".join(f"{key} {value}" for key, value in counts.items() if value not in ({}, [], None))
         out.print(f"{name}: {said}", markup=False, highlight=False, soft_wrap=True)
+
+
+@app.command()
+def replay(
+    monitor: MonitorArg,
+    start: Annotated[str, typer.Option(metavar="DAY", help="First run day (local).")],
+    end: Annotated[
+        str | None, typer.Option(metavar="DAY", help="Last run day, included; default: the first.")
+    ] = None,
+    edited: Annotated[
+        Path | None,
+        typer.Option("--with", metavar="FILE", help="An edited copy of the monitor's file to try beside it."),
+    ] = None,
+    max_messages: Annotated[
+        int | None,
+        typer.Option(min=0, help="Exit 3 if the rules (with --with: the edited ones) send more messages."),
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Try rules on stored days, writing nothing: what each day would have raised and sent.
+
+    The rules are taken as live from the first stored day on, so that what is open when the days begin was
+    told before.
+    """
+    from hindsight import cli_replay
+
+    with sentences():
+        raise typer.Exit(cli_replay.replay(monitor, start, end, edited, max_messages, out, as_json=as_json))
 
 
 def run_stale_days(
@@ -396,6 +436,33 @@ def delay(
 
 
 @app.command()
+def compare(
+    monitor: MonitorArg,
+    end: Annotated[
+        str | None, typer.Option(metavar="DAY", help="As it stood on this day of the experiment.")
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Where each experiment stands: ship, revert, continue or block, with its reason and figures."""
+    from hindsight.orchestration.experiments import Line, standings
+    from hindsight.orchestration.runtime import command_line_runtime
+    from hindsight.reading import framed
+
+    with sentences():
+        found = standings(spec_of(monitor), command_line_runtime(), end)
+    if as_json:
+        records = [each.record() for each in found]
+        sys.stdout.write(json.dumps(records, ensure_ascii=False, allow_nan=False) + "\n")
+        return
+    for each in found:
+        for line in each.lines():
+            out.print(line, markup=False, highlight=False, soft_wrap=True)
+        if rows := each.table():
+            table = framed(rows, Line)
+            show(table, False, each.detector.name, list(table.columns))
+
+
+@app.command()
 def detections(monitor: MonitorArg, as_json: JsonFlag = False) -> None:
     """What each detector said of each window, with its reason."""
     from hindsight.reading import read_detections
@@ -409,6 +476,23 @@ def detections(monitor: MonitorArg, as_json: JsonFlag = False) -> None:
         f"Detections of {name}",
         ["detector", "version", "window_start", "window_end", "horizon", "verdict", "reason"],
     )
+
+
+@app.command()
+def explain(
+    monitor: MonitorArg,
+    day: Annotated[
+        datetime | None,
+        typer.Option(formats=[DAY], help="The last day of the window; default: of the latest breach."),
+    ] = None,
+    detector: Annotated[str | None, typer.Option(metavar="NAME", help="Only this detector.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """What stands beside a breach: since when, where, what else changed, and what to do about it."""
+    from hindsight import cli_explain
+
+    with sentences():
+        cli_explain.tell(monitor, None if day is None else day.date(), detector, out, in_json=as_json)
 
 
 @app.command()

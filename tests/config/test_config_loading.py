@@ -9,7 +9,7 @@ from dataclasses import FrozenInstanceError, dataclass
 from datetime import date, time, timedelta
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import given, settings
@@ -22,10 +22,10 @@ from hindsight.config import find, json_schema, load, load_all
 from hindsight.config.findings import findings
 from hindsight.config.grammar import Grammar
 from hindsight.config.reading import read
-from hindsight.detectors import DETECTORS
+from hindsight.detectors import DETECTORS, BaseDetector, Finding, Series
 from hindsight.detectors.threshold import Threshold
 from hindsight.domain.spec import Reference
-from hindsight.domain.values import Horizon, OnConflict, Severity, Span, Task
+from hindsight.domain.values import Budget, Horizon, OnConflict, Severity, Span, Task, Verdict
 from hindsight.errors import ConfigError
 from hindsight.notifiers import Log
 
@@ -182,7 +182,7 @@ def test_every_problem_is_told_at_once_and_in_the_order_of_the_file(problems: Pr
         "the metric 'mae' does not fit the task binary",
         "unknown detector 'treshold' (did you mean 'th",
         "notify[1] needs the key 'connection'",
-        "unknown key 'extra': known are airflow, custo",
+        "unknown key 'extra': known are airflow, budge",
         "the tag 'tag:yaml.org,2002:python/name:os' is",
         "the key 'extra' is given twice, first on line",
     ]
@@ -528,24 +528,22 @@ class TestSchema:
         assert self.faults(document) == []
 
 
-DAY, WEEK = Span(1), Horizon(7)
-
-
 @dataclass(frozen=True, kw_only=True)
-class Spike:
+class Spike(BaseDetector):
     """Breaches above `height`, which the test invented."""
 
-    metric: str
+    kind: ClassVar[str] = "spike"
+
     height: float | str = "auto"
-    window: Span = DAY
-    at: Horizon = WEEK
-    severity: Severity = Severity.WARNING
-    name: str = "spike"
-    adjusts = needs_reference = False
+    sentence: ClassVar[str] = "no spike"  # type: ignore[misc]
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.height == 0:
             raise ValueError("a spike of 0 is none")
+
+    def examine(self, series: Series) -> Finding:
+        return Finding(Verdict.CLEAR, f"{series.metric.name} has no spike.")
 
     def problems(self) -> list[str]:
         return ["13 brings no luck"] if self.height == 13 else []
@@ -622,7 +620,7 @@ class TestShippedMonitors:
 
     def test_the_classifier_is_judged_against_march_on_four_weeks(self) -> None:
         spec = load(MONITORS / "flight_delay.yaml")
-        recall, brier, trend, coverage = spec.detectors
+        recall, skill, ratio, trend, *of_logs = spec.detectors
         assert spec.reference == Reference(start=date(2013, 3, 1), end=date(2013, 3, 31))
         assert (recall.relative, recall.adjust, recall.window, recall.at) == (
             -0.05,
@@ -630,11 +628,16 @@ class TestShippedMonitors:
             Span(28),
             Horizon(7),
         )
-        assert recall.severity is Severity.CRITICAL
-        assert (brier.metric, brier.relative, brier.adjust) == ("brier", 0.10, "none")
+        assert recall.severity is None, "graded by effect and evidence"
+        assert (skill.metric, skill.min, skill.severity) == ("brier_skill", 0, Severity.CRITICAL)
+        assert (ratio.metric, ratio.min, ratio.max) == ("calibration_ratio", 0.8, 1.25)
         assert (trend.metric, trend.adjust) == ("roc_auc", "score_mix")
-        assert (coverage.metric, coverage.min) == ("coverage", 0.5)
+        assert [rule.kind for rule in of_logs] == ["missing", "missing", "volume", "quality", "drift"]
         assert spec.schedule == time(7)
+
+    def test_the_regression_has_a_budget(self) -> None:
+        spec = load(MONITORS / "arrival_delay.yaml")
+        assert spec.budget == Budget(1, 90)
 
     def test_the_regression_inherits_when_its_truth_is_due(self) -> None:
         spec = load(MONITORS / "arrival_delay.yaml")

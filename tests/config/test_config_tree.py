@@ -33,11 +33,19 @@ def test_a_document_laid_on_itself_or_on_nothing_is_itself(document: object) -> 
         assert merge(tree, node({})).plain() == document
 
 
-@given(documents, documents, documents)
-def test_inheritance_is_associative(a: object, b: object, c: object) -> None:
-    first, second, third = node(a), node(b), node(c)
-    if isinstance(b, dict):
-        assert merge(merge(first, second), third).plain() == merge(first, merge(second, third)).plain()
+@given(documents, documents)
+def test_what_inherits_wins_and_inheriting_again_changes_nothing(a: object, b: object) -> None:
+    merged = merge(node(a), node(b))
+    assert merge(merged, node(b)).plain() == merged.plain()
+    assert merge(node(b), node(b)).plain() == b
+    assert merge(node(a), node({})).plain() == (a if isinstance(a, dict) else {})
+    if isinstance(a, dict) and isinstance(b, dict):
+        assert merged.plain() == {
+            key: merge(node(a[key]), node(b[key])).plain() if key in a and key in b else (b | a)[key]
+            for key in a | b
+        }
+    else:
+        assert merged.plain() == b
 
 
 def test_mappings_merge_and_lists_are_replaced() -> None:

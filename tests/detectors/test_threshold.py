@@ -4,17 +4,31 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from commands import CHURN
+from hindsight.config.loading import load
 from hindsight.detectors import DETECTORS, Finding, Point, Series
 from hindsight.detectors.threshold import Threshold
-from hindsight.domain.values import Direction, Horizon, IncidentClass, Maturity, Span, Status, Verdict
-from hindsight.metrics import EXPANDED, METRICS
+from hindsight.domain.values import (
+    Direction,
+    Horizon,
+    IncidentClass,
+    Maturity,
+    Severity,
+    Span,
+    Status,
+    Verdict,
+)
+from hindsight.errors import ConfigError
+from hindsight.metrics import EXPANDED, METRICS, find
 from hindsight.metrics.expectation import Expected
 
+ONE_OF = "a threshold takes either `min` and/or `max`, or `relative`, or `cost`"
 BREACH, CLEAR, INSUFFICIENT = Verdict.BREACH, Verdict.CLEAR, Verdict.INSUFFICIENT
 DAY = date(2024, 6, 30)
 
@@ -36,7 +50,7 @@ def point(value: float | None, error: float | None = 0.01, **changes: Any) -> Po
 def series(
     value: float | None, error: float | None = 0.01, *, metric: str = "recall", **parts: Any
 ) -> Series:
-    return Series(METRICS[metric], point(value, error), (), **parts)
+    return Series(find(metric), point(value, error), (), **parts)
 
 
 def threshold(metric: str = "recall", **options: Any) -> Threshold:
@@ -147,6 +161,13 @@ def test_a_finding_holds_what_it_rests_on() -> None:
         lower=pytest.approx(0.72),
         upper=None,
         p_value=pytest.approx(0.0, abs=1e-6),
+        severity=Severity.CRITICAL,
+        details={
+            "current": 0.6,
+            "threshold": pytest.approx(0.72),
+            "baseline": 0.8,
+            "drop_percent": pytest.approx(25.0),
+        },
     )
 
 
@@ -239,12 +260,29 @@ def test_what_needs_no_labels_is_judged_before_any_is_in() -> None:
 @pytest.mark.parametrize(
     "options, said",
     [
-        ({}, ["a threshold takes either `min` and/or `max`, or `relative`"]),
-        ({"min": 0.5, "relative": -0.1}, ["a threshold takes either `min` and/or `max`, or `relative`"]),
+        ({"min": 0.5, "relative": -0.1}, [ONE_OF]),
+        ({"max": 0.5, "cost": 3.0}, [ONE_OF]),
+        ({"relative": -0.1, "cost": 3.0}, [ONE_OF]),
         ({"min": 0.6, "max": 0.6}, ["min 0.6 is not below max 0.6"]),
         ({"relative": 0.0}, ["`relative` is a share other than 0, such as -0.10"]),
         ({"relative": float("nan")}, ["`relative` is a share other than 0, such as -0.10"]),
-        ({"min": 0.5, "adjust": "score_mix"}, ["`adjust` goes with `relative`"]),
+        ({"min": 0.5, "adjust": "score_mix"}, ["`adjust` goes with `relative` or `cost`"]),
+        ({"min": 0.5, "both": True}, ["`both` goes with `relative`"]),
+        ({"cost": 3.0, "both": True}, ["`both` goes with `relative`"]),
+        ({"cost": 0.0}, ["`cost` is what a window may cost too much, above 0, not 0.0"]),
+        ({"cost": float("inf")}, ["`cost` is what a window may cost too much, above 0, not inf"]),
+        (
+            {"metric": "roc_auc", "cost": 3.0},
+            ["`cost` is for a mean over rows, such as cost(fp=1 fn=5), not for 'roc_auc'"],
+        ),
+        (
+            {"metric": "mean_score", "cost": 3.0},
+            ["'mean_score' has no good direction, so no movement of it costs anything"],
+        ),
+        (
+            {"metric": "volume"},
+            ["'volume' grows with the window, so it takes `min` and/or `max`, not `relative`"],
+        ),
         ({"min": 0.5, "evidence": 1.0}, ["evidence 1.0 is not in [0, 1)"]),
         ({"min": 0.5, "evidence": -0.1}, ["evidence -0.1 is not in [0, 1)"]),
         ({"relative": 0.1}, ["`relative` 0.1 allows recall to improve only so far: higher is better"]),
@@ -262,6 +300,12 @@ def test_what_needs_no_labels_is_judged_before_any_is_in() -> None:
                 )
             ],
         ),
+        ({}, []),
+        ({"evidence": "none"}, []),
+        ({"metric": "mean_score"}, []),
+        ({"relative": 0.1, "both": True}, []),
+        ({"metric": "cost(fp=1 fn=5)", "cost": 100.0, "adjust": "score_mix"}, []),
+        ({"metric": "recall", "cost": 5.0}, []),
         ({"relative": -0.1}, []),
         ({"min": 0.5, "max": 0.9, "evidence": 0.0}, []),
         ({"metric": "mean_score", "relative": 0.1}, []),
@@ -348,3 +392,216 @@ def test_the_window_is_shown_with_its_first_and_last_day() -> None:
     assert shown.usable
     assert not replace(shown, maturity=Maturity.PROVISIONAL).usable
     assert not replace(shown, value=None).usable
+
+
+def test_what_is_only_perhaps_beyond_the_bound_is_something_to_watch() -> None:
+    detector = threshold(min=0.5)
+    found = detector.examine(series(0.49, 0.01))
+    assert (found.verdict, found.severity) == (CLEAR, Severity.WATCH)
+    assert found.reason == "recall 0.49 is below its bound 0.5, but that is only 84% sure."
+    assert detector.severity_of(found) is Severity.WATCH
+    assert detector.examine(series(0.51, 0.01)).severity is None
+    nearly = detector.examine(series(0.5 - 0.0164, 0.01))
+    assert nearly.reason.endswith("but that is only 94.9% sure.")
+
+
+@pytest.mark.parametrize(
+    "metric, baseline, current, bound, drop, expected",
+    [
+        ("accuracy", 0.95, 0.91, 0.9025, 4.21, CLEAR),
+        ("accuracy", 0.95, 0.99, 0.9025, -4.21, CLEAR),
+        ("precision", 0.90, 0.85, 0.855, 5.56, BREACH),
+        ("recall", 0.88, 0.82, 0.836, 6.82, BREACH),
+        ("f1", 0.89, 0.83, 0.8455, 6.74, BREACH),
+    ],
+)
+def test_the_plain_rule_gives_the_numbers_that_people_know(
+    metric: str, baseline: float, current: float, bound: float, drop: float, expected: Verdict
+) -> None:
+    """Accuracy falls by less than the 5 %, or rises; the other three fall by more."""
+    detector = threshold(metric, evidence="none")
+    assert detector.window == Span(1)
+    assert list(detector.problems()) == []
+    for fixed in ({"fixed": baseline}, {"reference": point(baseline, None)}):
+        found = detector.examine(series(current, None, metric=metric, **fixed))
+        assert found.verdict is expected
+        assert found.details["current"] == current
+        assert found.details["threshold"] == pytest.approx(bound)
+        assert found.details["baseline"] == baseline
+        assert found.details["drop_percent"] == pytest.approx(drop, abs=0.005)
+        assert f"{-drop:+.1f}% against {baseline:.4g}" in found.reason
+
+
+@pytest.mark.parametrize(
+    "baseline, relative", [(0.9, -0.05), (0.7, -0.1), (0.3, -1 / 3), (0.1, -0.7), (1e6, -0.03), (-0.3, -0.1)]
+)
+def test_a_value_on_the_bound_is_not_beyond_it_whatever_floating_point_makes_of_it(
+    baseline: float, relative: float
+) -> None:
+    detector = threshold("r2", relative=relative, evidence="none")
+    bound = baseline - abs(relative * baseline)
+    for noise in (1 - 4e-16, 1.0, 1 + 4e-16):
+        assert verdict(detector, series(bound * noise, metric="r2", fixed=baseline)) is CLEAR
+    assert verdict(detector, series(bound - 1e-6 * abs(baseline), metric="r2", fixed=baseline)) is BREACH
+
+
+def test_evidence_none_is_no_evidence_at_all() -> None:
+    assert threshold(evidence="none") == threshold(evidence=0.0)
+    assert threshold(evidence="none").sure == 0.0
+    assert "sure" not in threshold(evidence="none").sentence
+
+
+@pytest.mark.parametrize(
+    "metric, worse, better", [("recall", 0.94, 1.2), ("brier", 1.06, 0.5), ("log_loss", 1.06, 0.5)]
+)
+def test_with_nothing_said_a_metric_may_get_five_percent_worse(
+    metric: str, worse: float, better: float
+) -> None:
+    detector = threshold(metric, evidence="none")
+    assert detector.needs_reference
+    assert verdict(detector, series(worse, metric=metric, fixed=1.0)) is BREACH
+    assert verdict(detector, series((1 + worse) / 2, metric=metric, fixed=1.0)) is CLEAR
+    assert verdict(detector, series(better, metric=metric, fixed=1.0)) is CLEAR
+
+
+def test_with_nothing_said_a_metric_without_a_good_direction_may_move_to_neither_side() -> None:
+    detector = threshold("mean_score", evidence="none")
+    for value, expected in ((0.94, BREACH), (0.96, CLEAR), (1.04, CLEAR), (1.06, BREACH)):
+        found = detector.examine(series(value, metric="mean_score", fixed=1.0))
+        assert found.verdict is expected
+        assert (found.lower, found.upper) == (pytest.approx(0.95), pytest.approx(1.05))
+    assert "not more than 5% below or above the reference" in detector.sentence
+
+
+@pytest.mark.parametrize("relative", [0.2, -0.2])
+def test_both_sides_may_be_bounded_whatever_the_sign(relative: float) -> None:
+    detector = threshold(relative=relative, both=True, evidence="none")
+    assert list(detector.problems()) == []
+    values = {0.79: BREACH, 0.81: CLEAR, 1.19: CLEAR, 1.21: BREACH}
+    assert {value: verdict(detector, series(value, fixed=1.0)) for value in values} == values
+
+
+def test_of_two_bounds_the_one_that_is_passed_decides() -> None:
+    found = threshold(min=0.4, max=0.6).examine(series(0.9))
+    assert found.reason.startswith("recall 0.9 is above its bound 0.6")
+    assert found.details["threshold"] == 0.6
+
+
+def test_no_share_of_a_baseline_of_zero_is_allowed() -> None:
+    detector = threshold("brier", relative=0.5)
+    clear = detector.examine(series(0.0, metric="brier", reference=point(0.0)))
+    assert (clear.verdict, clear.upper, clear.details["drop_percent"]) == (CLEAR, 0.0, None)
+    found = detector.examine(series(0.1, metric="brier", reference=point(0.0)))
+    assert (found.verdict, found.severity) == (BREACH, Severity.WARNING)
+    assert found.reason == "brier 0.1 is above its bound 0 (100.0% sure)."
+
+
+@pytest.mark.parametrize(
+    "options, value, metric, severity",
+    [
+        ({"relative": -0.1}, 0.70, "recall", Severity.WARNING),
+        ({"relative": -0.1}, 0.60, "recall", Severity.CRITICAL),
+        ({"relative": -0.1}, 0.63, "recall", Severity.WARNING),
+        ({"relative": -0.1, "evidence": 0.0}, 0.63, "recall", Severity.CRITICAL),
+        ({"relative": 0.1}, 0.93, "brier", Severity.WARNING),
+        ({"relative": 0.1}, 1.03, "brier", Severity.CRITICAL),
+        ({"relative": 0.1, "both": True}, 1.03, "mean_score", Severity.CRITICAL),
+        ({"min": 0.7}, 0.1, "recall", Severity.WARNING),
+    ],
+)
+def test_a_breach_is_critical_where_even_twice_the_movement_is_surely_passed(
+    options: dict[str, Any], value: float, metric: str, severity: Severity
+) -> None:
+    detector = threshold(metric, **options)
+    found = detector.examine(series(value, metric=metric, reference=point(0.8, 0.001)))
+    assert found.verdict is BREACH
+    assert found.severity is severity
+    assert detector.severity_of(found) is severity
+    told = threshold(metric, **options, severity=Severity.WATCH)
+    assert told.severity_of(found) is Severity.WATCH
+
+
+@pytest.mark.parametrize(
+    "metric, value, expected, total",
+    [
+        ("cost(fp=1 fn=5)", 0.62, BREACH, "1,000 rows add up to 120 more against 0.5 in the reference"),
+        ("cost(fp=1 fn=5)", 0.59, CLEAR, "1,000 rows add up to 90 more against 0.5 in the reference"),
+        ("cost(fp=1 fn=5)", 0.1, CLEAR, "1,000 rows add up to 400 less against 0.5 in the reference"),
+        ("value(tp=1)", 0.38, BREACH, "1,000 rows add up to 120 less against 0.5 in the reference"),
+        ("value(tp=1)", 0.9, CLEAR, "1,000 rows add up to 400 more against 0.5 in the reference"),
+        ("accuracy", 0.38, BREACH, "1,000 rows add up to 120 less against 0.5 in the reference"),
+    ],
+)
+def test_a_cost_is_what_the_rows_of_a_window_add_up_to_beyond_the_baseline(
+    metric: str, value: float, expected: Verdict, total: str
+) -> None:
+    detector = threshold(metric, cost=100.0)
+    found = detector.examine(series(value, 0.004, metric=metric, reference=point(0.5, 0.001)))
+    assert found.verdict is expected
+    assert total in found.reason
+    assert found.details["threshold"] == pytest.approx(0.4 if detector.ways == (-1,) else 0.6)
+
+
+def test_a_cost_is_known_as_well_as_the_window_and_the_reference_are() -> None:
+    detector = threshold("cost(fp=1 fn=5)", cost=100.0)
+    assert detector.needs_reference
+    shown = series(0.61, 0.006, metric="cost(fp=1 fn=5)", reference=point(0.5, 0.008))
+    found = detector.examine(shown)
+    assert found.p_value == pytest.approx(0.1587, abs=1e-4)
+    assert (found.verdict, found.severity) == (CLEAR, Severity.WATCH)
+    many = replace(shown, latest=replace(shown.latest, n=10_000, value=0.53))
+    assert detector.examine(many).verdict is BREACH
+    nothing = detector.examine(replace(shown, latest=replace(shown.latest, n=0)))
+    assert nothing.reason == "cost(fp=1 fn=5) rests on no row that could cost anything."
+
+
+def test_a_cost_reads_as_a_sentence() -> None:
+    assert threshold("cost(fp=1 fn=5)", cost=100.0, adjust="score_mix").sentence == (
+        "cost(fp=1 fn=5) over 1d at 7d adding up to not more than 100 more than what the reference makes us "
+        "expect of its scores (95% sure)"
+    )
+    assert threshold("value", cost=2.5, evidence="none").sentence == (
+        "value over 1d at 7d adding up to not more than 2.5 less than the reference"
+    )
+
+
+def test_the_plain_rule_cries_wolf_as_often_as_is_known_of_it() -> None:
+    rng = np.random.default_rng(10)
+    plain, default = threshold("accuracy", evidence="none"), threshold("accuracy")
+    values = rng.binomial(100, 0.9, 3000) / 100
+    shown = [series(float(v), 0.03, metric="accuracy", fixed=0.9) for v in values]
+    assert np.mean([plain.examine(s).verdict is BREACH for s in shown]) == pytest.approx(0.073, abs=0.015)
+    assert np.mean([default.examine(s).verdict is BREACH for s in shown]) < 0.005
+
+
+def test_the_error_of_a_ratio_is_that_which_it_would_have_on_the_bound() -> None:
+    assert find("calibration_ratio").error_grows
+    detector = threshold("calibration_ratio", min=0.8, max=1.25)
+    high = detector.examine(series(1.6, 0.24, metric="calibration_ratio"))
+    assert high.p_value == pytest.approx(0.0310, abs=1e-4)  # 0.35 in errors of 0.24 * 1.25 / 1.6
+    assert high.verdict is BREACH
+    plain = threshold("brier", max=1.25).examine(series(1.6, 0.24, metric="brier"))
+    assert plain.p_value == pytest.approx(0.0724, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    "written, made",
+    [
+        ("evidence: none", {"evidence": 0.0}),
+        ("evidence: 0", {"evidence": 0.0}),
+        ("relative: -0.2, evidence: 0.99", {"relative": -0.2, "evidence": 0.99}),
+        ("relative: 0.2, both: true", {"relative": 0.2, "both": True}),
+        ("cost: 12.5", {"cost": 12.5}),
+    ],
+)
+def test_a_file_says_it_in_the_same_words(tmp_path: Path, written: str, made: dict[str, Any]) -> None:
+    rule = "min: 0.99, window: 7d, at: 3d, evidence: 0}"
+    (tmp_path / "churn.yaml").write_text(CHURN.replace(rule, f"window: 7d, at: 3d, {written}}}"))
+    detector = load(tmp_path / "churn.yaml").detectors[0]
+    assert detector == threshold(window=Span(7), at=Horizon(3), **made)
+
+
+def test_a_file_that_asks_for_another_evidence_is_told_what_there_is(tmp_path: Path) -> None:
+    (tmp_path / "churn.yaml").write_text(CHURN.replace("evidence: 0", "evidence: some"))
+    with pytest.raises(ConfigError, match="a number or 'none'"):
+        load(tmp_path / "churn.yaml")

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import numpy as np
 import pytest
-from scipy import stats
 
 from hindsight.detectors import Finding, Point, Series
-from hindsight.detectors.trend import MIN_DAYS, Trend, line
-from hindsight.domain.values import Maturity, Span, Status, Verdict
+from hindsight.detectors.methods.regression import line
+from hindsight.detectors.trend import MIN_DAYS, Trend
+from hindsight.domain.values import Maturity, Severity, Span, Status, Verdict
 from hindsight.metrics import METRICS
 from hindsight.metrics.expectation import Expected
 
@@ -107,8 +107,7 @@ def test_days_without_value_error_or_truth_are_left_out() -> None:
 
 def test_missing_days_do_not_bend_the_line() -> None:
     days = [day for day in points(0.8 - 0.004 * np.arange(28)) if (day.end - START).days % 3]
-    slope, _, _ = line(days, adjusted=False)
-    assert slope == pytest.approx(-0.004)
+    assert line(days, adjusted=False).slope == pytest.approx(-0.004)
 
 
 def test_weekdays_may_differ_without_being_a_trend() -> None:
@@ -118,13 +117,13 @@ def test_weekdays_may_differ_without_being_a_trend() -> None:
     declining = values - 0.004 * np.arange(28)
     found = examined(points(declining))
     assert found.verdict is BREACH
-    slope, _, freedom = line(points(declining), adjusted=False)
-    assert slope == pytest.approx(-0.004)
-    assert freedom == 28 - 8
+    fitted = line(points(declining), adjusted=False)
+    assert fitted.slope == pytest.approx(-0.004)
+    assert fitted.freedom == 28 - 8
 
 
 def test_under_three_weeks_there_are_no_weekday_effects() -> None:
-    assert line(points(0.8 - 0.004 * np.arange(20)), adjusted=False)[2] == 20 - 2
+    assert line(points(0.8 - 0.004 * np.arange(20)), adjusted=False).freedom == 20 - 2
 
 
 def test_constant_values_are_no_trend() -> None:
@@ -142,24 +141,13 @@ def test_days_without_any_error_cannot_be_weighed() -> None:
 
 def test_one_sure_day_among_doubtful_ones_gives_no_infinity() -> None:
     days = [replace(day, standard_error=1e-12 if i == 14 else 0.5) for i, day in enumerate(noisy(3, 0.0))]
-    slope, error, _ = line(days, adjusted=False)
-    assert np.isfinite([slope, error]).all()
+    assert line(days, adjusted=False).known
     assert examined(days).verdict is CLEAR
-
-
-def test_the_line_is_scipys_where_all_days_weigh_the_same() -> None:
-    days = noisy(5, -0.002, days=20)
-    values = [day.value for day in days]
-    fitted = stats.linregress(range(20), values)
-    slope, error, freedom = line([replace(day, standard_error=1e-4) for day in days], adjusted=False)
-    assert slope == pytest.approx(fitted.slope)
-    assert error == pytest.approx(fitted.stderr)  # the days' scatter is far beyond their own error
-    assert freedom == 18
 
 
 def test_the_error_never_falls_below_what_the_days_own_errors_say() -> None:
     days = points(0.8 - 0.004 * np.arange(20), error=0.02)
-    _, error, _ = line(days, adjusted=False)
+    error = line(days, adjusted=False).error
     assert error == pytest.approx(0.02 / np.sqrt(((np.arange(20) - 9.5) ** 2).sum()))
 
 
@@ -177,7 +165,10 @@ def test_an_adjusted_trend_needs_the_reference() -> None:
     assert detector.needs_reference
     shown = series(noisy(6, -0.01), no_reference="the window begins on 2024-03-28")
     assert detector.examine(shown) == Finding(
-        INSUFFICIENT, "the window begins on 2024-03-28.", shown.latest.value
+        INSUFFICIENT,
+        "the window begins on 2024-03-28.",
+        shown.latest.value,
+        details={"state": "insufficient"},
     )
     without = detector.examine(series(noisy(6, -0.01)))
     assert without.reason == "0 of 28 days can be judged; a trend needs 14."
@@ -206,6 +197,16 @@ def test_an_immature_window_is_insufficient() -> None:
         ),
         ({"evidence": 0.0}, ["evidence 0.0 is not between 0 and 1"]),
         ({"evidence": 1.0}, ["evidence 1.0 is not between 0 and 1"]),
+        ({"method": "simple", "window": Span(7)}, []),
+        ({"method": "simple"}, []),
+        (
+            {"method": "simple", "window": Span(6)},
+            ["a simple trend needs a window of at least 7d, not 6d"],
+        ),
+        (
+            {"method": "simple", "adjust": "score_mix"},
+            ["`method: simple` takes values as they are: leave `adjust` out"],
+        ),
         ({"metric": "bias"}, ["'bias' has no good direction, so no trend of it is bad"]),
     ],
 )
@@ -243,3 +244,231 @@ def test_a_healthy_model_is_almost_never_taken_for_a_declining_one() -> None:
         for _ in range(600)
     )
     assert breaches == 0
+
+
+def plain(values: Sequence[float | None], metric: str = "accuracy", **options: Any) -> Finding:
+    """What the plain rule says of these days."""
+    days = [point(i, value, None) for i, value in enumerate(values)]
+    latest = next((day for day in reversed(days) if day.value is not None), point(0, 0.5))
+    detector = Trend(metric=metric, method="simple", **{"window": Span(7), **options})
+    assert list(detector.problems()) == []
+    found = detector.examine(Series(METRICS[metric], latest, tuple(days)))
+    assert found.reason.endswith(".")
+    return found
+
+
+FALLING = (0.95, 0.94, 0.93, 0.92, 0.91, 0.90, 0.89)
+
+
+def test_the_plain_rule_gives_the_numbers_that_people_know() -> None:
+    found = plain(FALLING)
+    assert found.verdict is BREACH
+    assert found.reason == (
+        "accuracy is declining: -0.01 a day over the last 7 days, from 0.95 to 0.89, which reaches the bound "
+        "of 0.01."
+    )
+    assert found.p_value is None
+    details = dict(found.details)
+    assert details.pop("state") == "declining"
+    assert details == pytest.approx(
+        {
+            "latest": 0.89,
+            "first": 0.95,
+            "slope": -0.01,
+            "slope_error": 0.0,
+            "projected_next": 0.88,
+            "projection": 0.88,
+            "projection_low": 0.88,
+            "projection_high": 0.88,
+        }
+    )
+
+
+def test_the_projection_goes_on_from_the_line_and_not_from_the_last_noisy_day() -> None:
+    found = plain([0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.83])
+    assert found.details["slope"] == pytest.approx(3 * -0.07 / 28)
+    assert found.details["projected_next"] == pytest.approx(0.83 - 0.0075)
+    assert found.details["projection"] == pytest.approx(0.89 - 4 * 0.0075)
+    assert found.details["projection_low"] < 0.83 - 0.0075 < found.details["projection_high"]
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e6, 1e-6])
+@pytest.mark.parametrize("level", [0.0, 0.5, 0.89, 123.456])
+@pytest.mark.parametrize("noise", [-1e-16, 0.0, 1e-16])
+def test_a_slope_on_the_bound_counts_as_declining_whatever_floating_point_makes_of_it(
+    level: float, scale: float, noise: float
+) -> None:
+    values = [scale * (level - 0.01 * i) * (1 + noise * (-1) ** i) for i in range(7)]
+    assert plain(values, slope=0.01 * scale).details["state"] == "declining"
+    short = [scale * (level - 0.00999 * i) for i in range(7)]
+    assert plain(short, slope=0.01 * scale).details["state"] == "stable"
+
+
+@pytest.mark.parametrize(
+    "metric, step, state, verdict",
+    [
+        ("accuracy", -0.02, "declining", BREACH),
+        ("accuracy", -0.009, "stable", CLEAR),
+        ("accuracy", 0.0, "stable", CLEAR),
+        ("accuracy", 0.009, "stable", CLEAR),
+        ("accuracy", 0.01, "improving", CLEAR),
+        ("log_loss", 0.02, "declining", BREACH),
+        ("log_loss", -0.02, "improving", CLEAR),
+    ],
+)
+def test_the_plain_rule_knows_three_states_and_which_way_is_good(
+    metric: str, step: float, state: str, verdict: Verdict
+) -> None:
+    found = plain([0.5 + step * i for i in range(7)], metric)
+    assert (found.details["state"], found.verdict) == (state, verdict)
+    assert f"is {state}: " in found.reason
+
+
+def test_the_plain_rule_without_seven_days_is_insufficient() -> None:
+    few = plain([0.9] * 6)
+    assert (few.verdict, few.details) == (INSUFFICIENT, {"state": "insufficient"})
+    assert few.reason == "6 of 6 days can be judged; a simple trend needs 7."
+    gap = plain([*FALLING[:3], None, *FALLING[3:]])
+    assert gap.details["state"] == "declining"
+    assert plain([0.1, None, *FALLING], window=Span(14)).details["first"] == 0.95
+
+
+def test_a_plain_rule_without_a_bound_wants_some_movement() -> None:
+    assert plain([0.9] * 7, slope=0.0).details["state"] == "stable"
+    found = plain([0.9 - 0.0001 * i for i in range(7)], slope=0.0)
+    assert (found.details["state"], found.severity) == ("declining", Severity.WARNING)
+
+
+@pytest.mark.parametrize("step, severity", [(-0.01, "warning"), (-0.019, "warning"), (-0.02, "critical")])
+def test_a_plain_breach_is_critical_from_twice_the_bound_on(step: float, severity: str) -> None:
+    assert plain([0.9 + step * i for i in range(7)]).severity == severity
+
+
+def test_the_plain_rule_takes_the_weekend_for_a_trend_and_the_line_does_not() -> None:
+    """A model as good as ever, 0.93 on working days and 0.87 on others, judged on each weekday."""
+    truth = np.tile([0.93] * 5 + [0.87] * 2, 8)
+    slopes = [plain([float(v) for v in truth[i : i + 7]]).details for i in range(7)]
+    assert {each["state"] for each in slopes} == {"declining", "stable", "improving"}
+    detector = Trend(metric="accuracy")
+    for first in range(7):
+        days = tuple(point(first + i, float(truth[first + i]), 0.003) for i in range(28))
+        found = detector.examine(Series(METRICS["accuracy"], days[-1], days))
+        assert (found.verdict, found.severity) == (CLEAR, None)
+
+
+def test_the_plain_rule_cries_wolf_as_often_as_is_known_of_it() -> None:
+    rng = np.random.default_rng(12)
+    weeks = rng.binomial(100, 0.9, size=(3000, 7)) / 100
+    wrong = [plain([float(v) for v in week]).verdict is BREACH for week in weeks]
+    assert np.mean(wrong) == pytest.approx(0.040, abs=0.012)
+
+
+def test_rules_read_as_sentences() -> None:
+    assert Trend(metric="accuracy", method="simple", window=Span(7)).sentence == (
+        "accuracy over the last 7 days at 7d falling by less than 0.01 a day"
+    )
+    assert Trend(metric="brier", evidence=0.9995).sentence == (
+        "brier over 28d at 7d rising by not more than 0.001 a day (99.95% sure)"
+    )
+
+
+def test_a_slope_beyond_the_bound_by_its_point_alone_is_something_to_watch() -> None:
+    found = examined(points(0.8 - 0.0012 * np.arange(28)))
+    assert (found.verdict, found.severity) == (CLEAR, Severity.WATCH)
+    assert found.details["state"] == "stable"
+    assert examined(noisy(2, 0.0)).severity is None
+
+
+@pytest.mark.parametrize("slope, severity", [(-0.0021, "warning"), (-0.005, "critical")])
+def test_a_breach_is_critical_where_even_twice_the_slope_is_surely_passed(
+    slope: float, severity: str
+) -> None:
+    days = points(0.8 + slope * np.arange(28))
+    found = examined(days)
+    assert (found.verdict, found.severity) == (BREACH, severity)
+    assert Trend(metric="roc_auc", severity=Severity.WATCH).severity_of(found) is Severity.WATCH
+
+
+def test_the_details_hold_the_line_and_what_the_ranks_say() -> None:
+    found = examined(noisy(5, -0.005))
+    details = found.details
+    assert details["state"] == "declining"
+    assert details["slope"] == pytest.approx(-0.005, abs=0.001)
+    assert details["sen_slope"] == pytest.approx(-0.005, abs=0.0015)
+    assert details["mann_kendall_p_value"] < 0.001
+    assert details["confirmed"] is True
+    assert details["projection_low"] < 0.8 - 28 * 0.005 < details["projection_high"]
+    assert details["projected_next"] == pytest.approx(details["latest"] + details["slope"])
+    rising = examined(noisy(5, 0.005)).details
+    assert (rising["state"], "confirmed" in rising) == ("improving", False)
+
+
+def test_a_few_heavy_days_are_no_trend_without_the_ranks() -> None:
+    """Four days at the end weigh as much as all others together: the line falls, the days do not."""
+    rng = np.random.default_rng(8)
+    days = points(0.8 + 0.02 * rng.standard_normal(28), 0.02)
+    days[21:] = [replace(d, value=0.76, standard_error=0.002) for d in days[21:]]
+    days[:7] = [
+        replace(d, value=0.80 + 0.004 * (-1) ** i, standard_error=0.002) for i, d in enumerate(days[:7])
+    ]
+    days[7:21] = [replace(d, value=0.70 + 0.01 * i) for i, d in enumerate(days[7:21])]
+    found = examined(days)
+    assert (found.verdict, found.severity) == (CLEAR, Severity.WATCH)
+    assert "sure), but ranks do not confirm it (median slope " in found.reason
+    assert (found.details["state"], found.details["confirmed"]) == ("stable", False)
+    assert found.p_value is not None
+    short = Trend(metric="roc_auc", window=Span(27)).examine(series(days[1:]))
+    assert "confirmed" not in short.details
+
+
+def test_a_fall_of_a_third_of_a_point_a_day_is_found() -> None:
+    """1,000 rows a day at 0.90, falling by 0.003 a day for all of the four weeks, or since 18 days."""
+    rng, detector = np.random.default_rng(19), Trend(metric="accuracy")
+    for fall, least in ((np.arange(28), 1.0), (np.maximum(np.arange(28) - 9, 0), 0.6)):
+        found = 0
+        for _ in range(100):
+            hits = rng.binomial(1000, 0.9 - 0.003 * fall) / 1000
+            days = [point(i, float(v), float((v * (1 - v) / 1000) ** 0.5)) for i, v in enumerate(hits)]
+            found += detector.examine(series(days, "accuracy")).verdict is BREACH
+        assert found >= 100 * least
+
+
+def test_one_wild_day_does_not_make_a_trend() -> None:
+    for wild in range(28):
+        days = noisy(9, 0.0)
+        days[wild] = replace(days[wild], value=0.3)
+        assert examined(days).verdict is CLEAR
+
+
+def hours(values: Sequence[float], error: float = 0.01) -> tuple[Point, ...]:
+    """Hours in a row, as a monitor of that grain sees them."""
+    first = datetime(2024, 6, 3, 5, tzinfo=UTC)
+    return tuple(
+        replace(point(0, float(v), error), start=first + timedelta(hours=i), end=first + timedelta(hours=i))
+        for i, v in enumerate(values)
+    )
+
+
+def test_at_an_hourly_grain_the_hours_of_the_day_may_differ_without_being_a_trend() -> None:
+    detector = Trend(metric="accuracy", window=Span(96, "h"))
+    number = np.arange(96)
+    daily = 0.8 + 0.05 * np.sin(number * np.pi / 12)
+    still = detector.examine(series(hours(daily), "accuracy"))
+    assert (still.verdict, still.severity) == (CLEAR, None)
+    falling = detector.examine(series(hours(daily - 0.02 * number / 24), "accuracy"))
+    assert falling.verdict is BREACH
+    assert falling.details["slope"] == pytest.approx(-0.02)
+    assert falling.details["sen_slope"] == pytest.approx(-0.02)
+    assert falling.details["confirmed"] is True
+    assert falling.details["projection"] == pytest.approx(0.8 - 0.02 * 4)
+    assert "over 96 hours" in falling.reason
+
+
+def test_a_trend_of_ten_weeks_is_found_where_weeks_differ() -> None:
+    rng, found = np.random.default_rng(14), []
+    for slope in (0.0, -0.004):
+        weeks = np.repeat(rng.normal(0, 0.01, 10), 7)
+        days = points(0.8 + slope * np.arange(70) + weeks + 0.01 * rng.standard_normal(70))
+        found.append(Trend(metric="roc_auc", window=Span(70)).examine(series(days)))
+    assert [each.verdict for each in found] == [CLEAR, BREACH]
+    assert found[1].details["confirmed"] is True

@@ -158,7 +158,14 @@ def test_a_rising_share_of_duplicates_is_an_incident_of_data_quality(bench: Benc
     rule = Threshold(
         metric="duplicate_share", max=0.05, window=Span(1), at=Horizon(0), severity=Severity.CRITICAL
     )
-    other = Threshold(metric="orphan_share", relative=0.5, window=Span(3), at=Horizon(0), name="orphans")
+    other = Threshold(
+        metric="orphan_share",
+        relative=0.5,
+        window=Span(3),
+        at=Horizon(0),
+        severity=Severity.WARNING,
+        name="orphans",
+    )
     metrics = ("recall", "duplicate_share", "orphan_share")
     spec = monitor(segments=(), metrics=metrics, detectors=(rule, other))
     spec = replace(spec, reference=Reference(start=DAY, end=DAY + timedelta(days=4)))

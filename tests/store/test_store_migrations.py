@@ -115,7 +115,7 @@ def test_reading_without_the_schema_names_the_cure(database: str) -> None:
 
 def test_an_older_schema_is_refused_with_the_cure(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(migrate, "_head", lambda _: "9999")
-    with pytest.raises(StoreError, match=r"is at revision 0003, but this code needs 9999: run"):
+    with pytest.raises(StoreError, match=r"is at revision 0004, but this code needs 9999: run"):
         store.require_current()
 
 

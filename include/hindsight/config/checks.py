@@ -16,7 +16,7 @@ from math import isfinite
 from typing import Any, Final, cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
-from hindsight.config import grain, keeping
+from hindsight.config import experiments, grain, keeping
 from hindsight.config.expansion import domain, names
 from hindsight.config.findings import Finding, did_you_mean
 from hindsight.config.tree import HOLE, Path, dotted, quoted
@@ -42,7 +42,8 @@ def check(spec: MonitorSpec, *, holes: bool) -> Iterator[Finding]:
     runs += [_location(MARKER, marker) for marker in [_marker(spec)] if marker is not None]
     for index, detector in present(getattr(spec, "detectors", ())):
         metric = getattr(detector, "metric", None)
-        rules = DETECTOR_RULES if metric is None or _known(metric) else (_detector_metric,)
+        whole_name = metric is None or _known(metric) or detector.carrier != metric
+        rules = DETECTOR_RULES if whole_name else (_detector_metric,)
         runs += [rule(spec, detector, ("detectors", index)) for rule in rules]
     for run in runs:
         for path, message in _until_hole(run) if holes else run:
@@ -339,18 +340,44 @@ def _detector_metric(spec: MonitorSpec, detector: Any, path: Path) -> Iterator[F
     yield from faults
     if faults:
         return
-    if not _known(name):
+    judged = detector.carrier if detector.carrier != name else name
+    kept = {*ALWAYS, *(full for each in whole(spec.metrics) for full in names(spec, each))}
+    if judged == name and not _known(name):
         options = ", ".join(names(spec, name))
         yield (
             (*path, "metric"),
             f"a detector judges one metric, and {name!r} is several: name one of {options}",
         )
-    elif name not in [*ALWAYS, *(full for each in whole(spec.metrics) for full in names(spec, each))]:
+        return
+    asked = tuple(names(spec, name)) if judged != name else (name,)
+    if len(asked) > 1 and not kept & {*asked}:
         yield (*path, "metric"), f"the detector judges {name!r}, which is not computed: add it to metrics"
+        return
+    for each in dict.fromkeys((*asked, judged, *whole(detector.others(spec)))):
+        if each not in kept:
+            yield (*path, "metric"), f"the detector judges {each!r}, which is not computed: add it to metrics"
+
+
+def _detector_segments(spec: MonitorSpec, detector: Any, path: Path) -> Iterator[Fault]:
+    for index, column in present(detector.segments):
+        if column not in whole(spec.segments):
+            known = ", ".join(whole(spec.segments)) or "none"
+            yield (
+                (*path, "segments", index),
+                f"{quoted(column)} is not one of the monitor's segments, which are {known}",
+            )
+    for segment in detector.beside:
+        column = segment.partition("=")[0]
+        if column not in whole(spec.segments):
+            known = ", ".join(whole(spec.segments)) or "none"
+            yield (
+                path,
+                f"{quoted(column)} of {segment} is not one of the monitor's segments, which are {known}",
+            )
 
 
 def _detector_horizon(spec: MonitorSpec, detector: Any, path: Path) -> Iterator[Fault]:
-    at, name = detector.at, detector.metric
+    at, name = detector.at, detector.carrier
     if not find(name).labelled and at != NO_LABELS:
         yield (
             (*path, "at"),
@@ -384,7 +411,7 @@ def _silence(spec: MonitorSpec) -> Iterator[Fault]:
 
 
 def _detector_silence(spec: MonitorSpec, detector: Any, path: Path) -> Iterator[Fault]:
-    metric, last = find(detector.metric), max(whole(spec.maturity.horizons), default=NO_LABELS)
+    metric, last = find(detector.carrier), max(whole(spec.maturity.horizons), default=NO_LABELS)
     of_outcomes = metric.labelled and not metric.of_labels and metric.part is Part.OUTCOMES
     silent = spec.ground_truth.convention is Convention.DEFAULT_NEGATIVE
     if silent and of_outcomes and NO_LABELS < detector.at < last:
@@ -404,7 +431,7 @@ def _detector_reference(spec: MonitorSpec, detector: Any, path: Path) -> Iterato
                 path,
                 "score_mix is learnt from the days of the reference: give it start and end, not values",
             )
-    elif detector.needs_reference and values and detector.metric not in values:
+    elif detector.needs_reference and values and detector.metric not in values and not detector.others(spec):
         yield path, f"the detector compares with reference.{detector.metric}, which is missing: add it there"
 
 
@@ -456,10 +483,12 @@ RULES: Final[tuple[Callable[[MonitorSpec], Iterator[Fault]], ...]] = (
 
 DETECTOR_RULES: Final[tuple[Callable[[MonitorSpec, Any, Path], Iterator[Fault]], ...]] = (
     _detector_metric,
+    _detector_segments,
     _detector_horizon,
     _detector_silence,
     _detector_reference,
     _detector_itself,
+    experiments.faults,
 )
 
 LISTS: Final[tuple[tuple[str, ...], ...]] = (

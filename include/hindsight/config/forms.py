@@ -33,7 +33,7 @@ from hindsight.domain.spec import (
     PredictionColumns,
     PredictionLog,
 )
-from hindsight.domain.values import Length
+from hindsight.domain.values import Budget, Length, Severity
 
 ON_ONE_LINE: Final = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+$"
 """No control characters, line breaks or changes of writing direction, so that no text can pose as another."""
@@ -131,6 +131,9 @@ FORMS: Final[Mapping[Any, Any]] = {
 }
 """How a type is written, wherever it occurs."""
 
+LOUD: Final = one_of((each.value for each in Severity if each is not Severity.OK), convert=Severity)
+"""A severity of something that is found."""
+
 KEYS: Final[Mapping[str | tuple[type, str], Any]] = {
     "monitor": text(
         r"^[a-z][a-z0-9_]{0,62}$",
@@ -139,6 +142,8 @@ KEYS: Final[Mapping[str | tuple[type, str], Any]] = {
     "connection": text(
         r"^[A-Za-z0-9_.-]+$", "the id of a connection, which holds only letters, digits, '_', '.' and '-'"
     ),
+    "severity": LOUD,
+    "min_severity": LOUD,
     "runbook": text(r"^https?://[^\s\x00-\x1f\x7f]+$", "an address that begins with http:// or https://"),
     "query": text(r"\S", "the text of a SELECT statement"),
     (MaturityRule, "min_coverage"): said(
@@ -178,7 +183,7 @@ def written(value: Any) -> Any:
         case timedelta():
             unit = next(unit for unit in reversed(_UNITS) if not value % _UNITS[unit])
             return f"{value // _UNITS[unit]}{unit}"
-        case Length() | date():
+        case Length() | Budget() | date():
             return str(value)
         case _:
             return {

@@ -99,9 +99,10 @@ def _lengths(spec: MonitorSpec) -> Iterator[Fault]:
     lengths += [(("maturity", "horizons", i), each) for i, each in enumerate(spec.maturity.horizons)]
     lengths += [(("windows", i), each) for i, each in enumerate(spec.windows)]
     lengths += [
-        (("detectors", i, key), getattr(detector, key, None))
+        (("detectors", i, each.name), getattr(detector, each.name, None))
         for i, detector in enumerate(spec.detectors)
-        for key in ("window", "at")
+        if is_dataclass(detector)
+        for each in fields(detector)
     ]
     for path, length in lengths:
         if not isinstance(length, Length):

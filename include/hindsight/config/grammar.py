@@ -34,7 +34,7 @@ from hindsight.config.prose import field_notes, summary
 from hindsight.config.tree import HOLE, Path
 from hindsight.detectors import DETECTORS
 from hindsight.domain.spec import MonitorSpec, Reference
-from hindsight.domain.values import Length
+from hindsight.domain.values import Budget, Length
 from hindsight.metrics import METRICS
 from hindsight.notifiers import NOTIFIERS
 
@@ -51,7 +51,7 @@ class Grammar:
         metric = metric_form(tuple(metrics))
         self._metrics = tuple(metrics)
         self._models: dict[Any, type[BaseModel]] = {}
-        self._keys = dict(KEYS) | {"metric": metric, "metrics": listed(metric)}
+        self._keys = dict(KEYS) | {"metric": metric, "metrics": listed(metric), "also": listed(metric)}
         self._keys |= {"detectors": self._kinds(detectors), "notify": self._kinds(notifiers)}
         self.kinds: dict[Any, tuple[str, ...]] = {"detectors": tuple(detectors), "notify": tuple(notifiers)}
         """What `type` may be, by the key that holds the entries."""
@@ -139,7 +139,7 @@ class Grammar:
         """How a value of this type is written."""
         if hint in FORMS:
             return FORMS[hint]
-        if isinstance(hint, type) and issubclass(hint, Length):
+        if isinstance(hint, type) and issubclass(hint, Length | Budget):
             return text(hint.PATTERN, hint.WRITTEN, hint.parse)
         if isinstance(hint, type) and issubclass(hint, Enum):
             return one_of([member.value for member in hint], convert=hint)

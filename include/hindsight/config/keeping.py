@@ -19,16 +19,16 @@ def faults(spec: MonitorSpec) -> Iterator[tuple[Path, str]]:
     """A retention that is shorter than what runs come back to.
 
     Labels that land late change windows of as long ago as twice the last horizon, and each is judged with all
-    the days of the longest window that holds it.
+    the days of the longest window, or of the longest look-back of a detector, that holds it.
     """
     hour = timedelta(hours=1)
-    longest, last = spec.spans[-1], spec.last_horizon
+    longest, last = max((*spec.spans, *(d.reach for d in spec.detectors))), spec.last_horizon
     back = 2 * max(last.hours * hour, SHORTEST_LOOKBACK if spec.grain is Grain.DAY else 24 * hour)
     needed = longest.hours * hour + back
     for field in fields(spec.retention):
         kept = getattr(spec.retention, field.name)
         if kept is not None and kept < needed:
-            why = f"the longest window, {longest}, and twice the last horizon, {last}"
+            why = f"the longest window or look-back, {longest}, and twice the last horizon, {last}"
             cure = f"keep {-(-needed // (24 * hour))}d or more"
             short = f"{_days(kept)} is too short: runs come back to windows of {_days(needed)} ago"
             yield ("retention", field.name), f"{short} ({why}); {cure}"

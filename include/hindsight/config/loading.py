@@ -20,6 +20,7 @@ from hindsight.config.grain import in_grain
 from hindsight.config.grammar import grammar
 from hindsight.config.reading import read
 from hindsight.config.tree import Node, Place, merge
+from hindsight.detectors.defaults import default_rules
 from hindsight.domain.spec import MonitorSpec
 from hindsight.errors import ConfigError, Problem
 from hindsight.statistics import layout_of
@@ -29,7 +30,9 @@ SUFFIXES: Final = frozenset({".yaml", ".yml"})
 NOT_HASHED: Final = frozenset({"notify", "owner", "description", "runbook", "tags", "airflow", "retention"})
 """Keys that change no number, so two specs that differ only in them have one hash."""
 
-READ_LATER: Final = frozenset({"metrics", "detectors", "windows", "schedule", "maturity", "quality"})
+READ_LATER: Final = frozenset(
+    {"metrics", "detectors", "windows", "schedule", "maturity", "quality", "budget"}
+)
 """Keys that change what is read from the statistics and not these."""
 
 STATISTICS: Final = 2
@@ -156,7 +159,7 @@ def _judge(root: Node, *, clean: bool) -> tuple[MonitorSpec | None, list[Problem
     if isinstance(spec, MonitorSpec):
         spec = in_grain(spec, document)
         found += check(spec, holes=not clean)
-        spec = _named(expanded(spec), document) if clean and not found else None
+        spec = _named(_ruled(expanded(spec), document), document) if clean and not found else None
     return spec, [_problem(root.find(f.path, key=f.key), f.message) for f in found if f.message]
 
 
@@ -169,6 +172,11 @@ def _despite(document: Any, found: Iterable[Finding]) -> Any:
         return grammar().adapter.validate_python(document)
     except ValidationError:
         return None
+
+
+def _ruled(spec: MonitorSpec, document: dict[str, Any]) -> MonitorSpec:
+    """The spec with the default rules, if its file has no `detectors`; an empty list of them means none."""
+    return spec if "detectors" in document else replace(spec, detectors=default_rules(spec))
 
 
 def _named(spec: MonitorSpec, document: dict[str, Any]) -> MonitorSpec:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
 from datetime import date
-from typing import ClassVar, Final, Literal
+from math import isfinite
+from typing import Any, ClassVar, Final, Literal, Self
 
-from hindsight.domain.spec import named
+from hindsight.domain.spec import MonitorSpec, named
 from hindsight.domain.values import (
     Horizon,
     IncidentClass,
@@ -52,24 +53,39 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """What a detector judges: the latest window, its single days, and what came before.
+    """What a detector judges: the latest window, the single days up to its end, and what came before.
 
-    All points are of equal age.  `latest` is never part of `reference`: the type says so, and the
-    pipeline gives no reference to a window that overlaps it (`no_reference` then says why).  `fixed` is a
-    reference that is a number in the file.
+    All points are of equal age.  `days` are the stored ones of the detector's reach, oldest first, given
+    where it looks at days at all.  `latest` is never part of `reference`: the type says so, and the pipeline
+    gives no reference to a window that overlaps it (`no_reference` then says why), nor a day of the reference
+    among `days` to a detector that looks back further than its window and compares with it.  `reference` is
+    the whole reference pooled, `reference_days` are its single days.  `fixed` is a reference that is a number
+    in the file.  `others` are the series of the other metrics that the detector asks for, by name, of the
+    same version, segment and window; one that is not stored is not there.  Those of a segment beside the
+    judged one are named `recall in explore=true`.  Where all versions are judged together, `versions` holds
+    the series of each.
     """
 
     metric: Metric
     latest: Point
     days: tuple[Point, ...]
     reference: Point | None = None
+    reference_days: tuple[Point, ...] = ()
     fixed: float | None = None
     no_reference: str | None = None
+    others: Mapping[str, Series] = field(default_factory=dict)
+    versions: Mapping[str, Series] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A verdict and what it rests on; a breach lies outside [lower, upper]."""
+    """A verdict and what it rests on; a breach lies outside [lower, upper].
+
+    `severity` is how bad the detector finds a breach, WARNING if it does not say; WATCH without a breach says
+    that the value is out of bounds, though perhaps by chance.  `incident_class` is another one than the
+    detector's usual.  `details` are what else there is to know, by name: finite numbers, texts, dates as
+    texts, and lists and mappings of these.
+    """
 
     verdict: Verdict
     reason: str
@@ -78,11 +94,15 @@ class Finding:
     lower: float | None = None
     upper: float | None = None
     p_value: float | None = None
+    severity: Severity | None = None
+    incident_class: IncidentClass | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
 
 
 def insufficient(reason: str, observed: float | None = None) -> Finding:
     """The third answer: not enough is known to say."""
-    return Finding(Verdict.INSUFFICIENT, reason, observed)
+    finite = observed is not None and isfinite(observed)
+    return Finding(Verdict.INSUFFICIENT, reason, observed if finite else None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,18 +110,27 @@ class BaseDetector(ABC):
     """What every detector carries; its fields are keys of the monitor's file.
 
     Seen from the pipeline a detector is a function of a `Series`; it never asks a database or a clock.
-    To add one, write a file with a subclass and one line in `hindsight.detectors`.
+    To add one, write a file with a subclass and one line in `hindsight.detectors`.  `severity` is that of a
+    breach; left out, the detector grades it by effect and evidence.  `segments` names columns of the
+    monitor's segments whose values are judged too, each by itself.
     """
 
     metric: str
     window: Span = ONE_DAY
     at: Horizon = A_WEEK_OLD
-    severity: Severity = Severity.WARNING
+    severity: Severity | None = None
+    segments: tuple[str, ...] = ()
     name: str = ""
 
     kind: ClassVar[str]
     judges_days: ClassVar[bool] = False
-    """Whether it looks at the single days of the window too."""
+    """Whether it looks at the single days of its reach too."""
+    reads_reference_days: ClassVar[bool] = False
+    """Whether it looks at the single days of the reference."""
+    sees_absence: ClassVar[bool] = False
+    """Whether it judges a version that has predictions within its reach, but none in the window."""
+    judges_whole: ClassVar[bool] = False
+    """Whether it judges all versions together: counts are added, shares are taken of all their rows."""
 
     def __post_init__(self) -> None:
         if not self.name:
@@ -124,6 +153,29 @@ class BaseDetector(ABC):
         return named(self.kind, *options)
 
     @property
+    def carrier(self) -> str:
+        """The metric whose snapshots say which versions and windows there are: a whole name, always kept."""
+        return self.metric
+
+    @property
+    def reach(self) -> Span:
+        """How much it looks at, up to the end of the window: the window, or more days before it."""
+        return self.window
+
+    def judges(self, end: date) -> bool:
+        """Whether it judges windows that end on this day, or hour: an experiment has a first and a last."""
+        return True
+
+    def others(self, spec: MonitorSpec) -> tuple[str, ...]:
+        """The other metrics that it asks for, by their whole names; their labels are as old as its own."""
+        return ()
+
+    @property
+    def beside(self) -> tuple[str, ...]:
+        """Segments that it sees beside the one that it judges, as `column=value`."""
+        return ()
+
+    @property
     def needs_reference(self) -> bool:
         """Whether it compares with the reference."""
         return False
@@ -136,7 +188,7 @@ class BaseDetector(ABC):
     @property
     def incident_class(self) -> IncidentClass:
         """What kind of trouble its breaches are."""
-        metric = find(self.metric)
+        metric = find(self.carrier)
         if metric.of_labels:
             return IncidentClass.LABEL_HEALTH
         if metric.part is Part.QUALITY:
@@ -148,6 +200,26 @@ class BaseDetector(ABC):
         if self.adjusts and not find(self.metric).adjustable:
             able = ", ".join(sorted(name for name, metric in METRICS.items() if metric.adjustable))
             yield f"{self.metric!r} cannot be adjusted for the score mix; these can: {able}"
+
+    def severity_of(self, finding: Finding) -> Severity:
+        """How bad a finding is: what the file says of a breach comes before what the detector says."""
+        if finding.verdict is Verdict.BREACH:
+            return self.severity or finding.severity or Severity.WARNING
+        return Severity.WATCH if finding.severity is Severity.WATCH else Severity.OK
+
+    def false_breaches(self) -> float | None:
+        """How many breaches it is expected to open a day, at most, on a version with which nothing is wrong.
+
+        None where nothing is known of it: a rule that takes points as they are breaches as chance has it.
+        """
+        return None
+
+    def allowing(self, a_day: float) -> Self:
+        """The same detector with its bounds set so that `false_breaches` is at most this many a day.
+
+        One that cannot say how many it makes stays as it is.
+        """
+        return self
 
     @property
     @abstractmethod
@@ -163,6 +235,8 @@ class BaseDetector(ABC):
         latest = series.latest
         if latest.value is None:
             return insufficient(f"{self.metric} has no value: {latest.reason}.")
+        if not isfinite(latest.value):
+            return insufficient(f"{self.metric} has no finite value.")
         gated = series.metric.labelled and self.metric != "coverage"
         if gated and latest.maturity is not Maturity.MATURE:
             known = "no prediction has a label"

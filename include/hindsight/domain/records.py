@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Any
 
 from hindsight.domain.values import (
     Horizon,
@@ -54,8 +55,10 @@ class Detection:
     """What a detector says of one window at one horizon.
 
     Key: (monitor, version, segment, detector, window_start, horizon).  `observed`, `expected`, `lower`
-    and `upper` are in the metric's unit: a breach lies outside [lower, upper].  `spec_hash` names what of the
-    monitor's file it was made from, the detector's own options included.
+    and `upper` are in the metric's unit: a breach lies outside [lower, upper].  `severity` is how bad it is:
+    OK or WATCH where nothing breaches.  `details` holds what else the detector found, by name: dates, figures
+    of other metrics, a recommendation.  `spec_hash` names what of the monitor's file it was made from, the
+    detector's own options included.
     """
 
     monitor: str
@@ -80,6 +83,7 @@ class Detection:
     coverage: float | None
     reason: str
     spec_hash: str = ""
+    details: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True, order=True)

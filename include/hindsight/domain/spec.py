@@ -15,6 +15,7 @@ from typing import Any, Literal, Protocol
 
 from hindsight.domain.values import (
     NO_LABELS,
+    Budget,
     Convention,
     Grain,
     Horizon,
@@ -217,8 +218,10 @@ class MonitorSpec:
     in `segments`, of which the `segment_limit` most frequent values are kept apart.  Besides the single days,
     `windows` are kept: `7d`, or a `week` or `month` of the calendar.  What is kept are the `metrics`, besides
     volume and coverage.  A message about an incident links its `runbook`.  `custom` names ratios of the
-    team's own.  `quality` says which oddities of the logs fail a run instead of being counted.  `hash` names
-    the content of the file that made it, `basis` the part of it that statistics are computed from.
+    team's own.  `quality` says which oddities of the logs fail a run instead of being counted.  A file
+    without `detectors` has default rules, made from its metrics; an empty list means none.  A `budget` sets
+    their bounds so that with nothing wrong they raise no more.  `hash` names the content of the file that
+    made it, `basis` the part of it that statistics are computed from.
     """
 
     monitor: str
@@ -241,6 +244,7 @@ class MonitorSpec:
     maturity: MaturityRule = MaturityRule()
     retention: Retention = Retention()
     detectors: tuple[Any, ...] = ()
+    budget: Budget | None = None
     notify: tuple[Any, ...] = ()
     airflow: Airflow = Airflow()
     tags: tuple[str, ...] = ()

@@ -113,6 +113,35 @@ class Span(Length):
         return (self.hours, self.calendar) < (other.hours, getattr(other, "calendar", ""))
 
 
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How many false alarms a monitor may raise in so many days while nothing is wrong.
+
+    >>> Budget.parse("1 per 90d").a_day == 1 / 90
+    True
+    """
+
+    count: int
+    days: int
+    PATTERN: ClassVar[str] = r"^[1-9][0-9]{0,2} per [1-9][0-9]{0,3}d$"
+    WRITTEN: ClassVar[str] = "a number of false alarms in so many days, such as '1 per 90d'"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        if not isinstance(text, str) or not re.match(cls.PATTERN, text):
+            raise ValueError(f"{text!r} is not {cls.WRITTEN}")
+        count, _, days = text.removesuffix("d").split()
+        return cls(int(count), int(days))
+
+    @property
+    def a_day(self) -> float:
+        """Expected false alarms a day."""
+        return self.count / self.days
+
+    def __str__(self) -> str:
+        return f"{self.count} per {self.days}d"
+
+
 Z95 = 1.959963984540054
 """How many standard errors a 95 % interval reaches to either side."""
 
@@ -162,14 +191,29 @@ class Verdict(StrEnum):
 
 
 class Severity(StrEnum):
-    """How loudly to tell; ordered."""
+    """How bad it is, by effect and evidence; ordered.
 
+    OK is what a judgement says that finds nothing, WATCH that a value is out of bounds but may be so by
+    chance, or a breach that need not be told; nobody is sent a message below WARNING unless they ask for it.
+    """
+
+    OK = "ok"
+    WATCH = "watch"
     WARNING = "warning"
     CRITICAL = "critical"
 
     @property
     def rank(self) -> int:
         return list(Severity).index(self)
+
+    @property
+    def below(self) -> Severity:
+        """The next lower one that still is a finding.
+
+        >>> Severity.CRITICAL.below.value, Severity.WATCH.below.value
+        ('warning', 'watch')
+        """
+        return list(Severity)[max(self.rank - 1, Severity.WATCH.rank)]
 
 
 class IncidentClass(StrEnum):
@@ -179,6 +223,7 @@ class IncidentClass(StrEnum):
     LABEL_HEALTH = "label_health"
     INPUTS = "inputs"
     DATA_QUALITY = "data_quality"
+    PIPELINE = "pipeline"
 
 
 class Notify(StrEnum):

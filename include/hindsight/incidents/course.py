@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from zoneinfo import ZoneInfo
@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 from hindsight.domain.records import Detection, Incident, Member
 from hindsight.domain.values import IncidentClass, Severity, Verdict
 from hindsight.incidents.history import Case, Change, Transition
-from hindsight.incidents.judgements import Days, worst_first
-from hindsight.wording import calendar, counted, headline, last_day
+from hindsight.incidents.judgements import Days, family_of, independent, member_of, worst_first
+from hindsight.wording import calendar, counted, headline, last_day, side
 
 RECOVERY = 2
 """Clear judgements in a row, of one member, after which it no longer breaches."""
@@ -40,7 +40,9 @@ class Course:
     """One incident while it is replayed: the only thing here that changes.
 
     `latest` holds every member with its latest breach; `clear_in_a_row` holds those that still
-    breach, with the number of clear judgements since.
+    breach, with the number of clear judgements since; `gravest` holds how bad each of these was at its worst.
+    The incident is as severe as the gravest member that still breaches, and once it is resolved as it ever
+    was: who was woken by it hears of its end.
     """
 
     incident_class: IncidentClass
@@ -51,22 +53,28 @@ class Course:
     told_on: date | None = None
     resolved_on: date | None = None
     last_breach_on: date = date.min
-    severity: Severity = Severity.WARNING
+    peak: Severity = Severity.OK
     latest: dict[Member, Detection] = field(default_factory=dict)
     clear_in_a_row: dict[Member, int] = field(default_factory=dict)
+    gravest: dict[Member, Severity] = field(default_factory=dict)
     states: list[tuple[date, Case]] = field(default_factory=list)
     transitions: list[Transition] = field(default_factory=list)
+
+    @property
+    def severity(self) -> Severity:
+        """How bad it is now."""
+        return _worst(self.gravest.values()) if self.resolved_on is None else self.peak
 
     def judge(self, day: date, judged: Mapping[Member, Detection]) -> None:
         """Take the judgements of one run day."""
         breaches = {who: d for who, d in judged.items() if d.verdict is Verdict.BREACH}
-        clear = [who for who in self.clear_in_a_row if who in judged and judged[who].verdict is Verdict.CLEAR]
+        clear = [who for who in self.clear_in_a_row if who in judged and _is_well(judged[who])]
         if breaches:
             self._breach(day, breaches)
         for who in clear:
             self.clear_in_a_row[who] += 1
             if self.clear_in_a_row[who] == RECOVERY:
-                del self.clear_in_a_row[who]
+                del self.clear_in_a_row[who], self.gravest[who]
         if not self.clear_in_a_row:
             self._resolve(day)
         if breaches or clear:
@@ -84,24 +92,38 @@ class Course:
 
     def _breach(self, day: date, breaches: Mapping[Member, Detection]) -> None:
         opening, before = not self.latest, self.severity
-        joined = {who: d for who, d in breaches.items() if who not in self.latest}
+        joined = {who: d for who, d in breaches.items() if self._is_new(who, d)}
         self.latest |= breaches
         self.clear_in_a_row |= dict.fromkeys(breaches, 0)
         self.last_breach_on = day
-        worst = worst_first(breaches.values())[0]
-        self.severity = max(before, worst.severity, key=lambda severity: severity.rank)
+        for who, detection in breaches.items():
+            self.gravest[who] = _worst([detection.severity, self.gravest.get(who, Severity.OK)])
+        why, because = headline(worst_first(breaches.values())[0], self.zone), ""
+        kinds = independent(breaches.values()) if self.incident_class is IncidentClass.PERFORMANCE else ()
+        if len(kinds) > 1 and self.severity is not Severity.CRITICAL:
+            self.gravest |= dict.fromkeys(map(member_of, kinds), Severity.CRITICAL)
+            because = in_kinds(kinds)
+        self.peak = _worst([self.severity, self.peak])
         if opening:
-            self._record(day, Change.OPENED, breaches, headline(worst, self.zone))
+            self._record(day, Change.OPENED, breaches, why, because)
             return
         if joined:
             others = f", and {counted(len(joined) - 1, 'more member')}" if len(joined) > 1 else ""
             self._record(
                 day, Change.JOINED, joined, headline(worst_first(joined.values())[0], self.zone) + others
             )
-        if self.severity is not before:
-            raised = [who for who, d in breaches.items() if d.severity is self.severity]
-            reason = f"{before} became {self.severity}: {headline(worst, self.zone)}"
-            self._record(day, Change.ESCALATED, raised, reason)
+        if self.severity.rank > before.rank:
+            raised = [who for who in breaches if self.gravest[who] is self.severity]
+            reason = f"{before} became {self.severity}: {why}"
+            self._record(day, Change.ESCALATED, raised, reason, because)
+
+    def _is_new(self, who: Member, breach: Detection) -> bool:
+        """Whether it never breached in this incident, or recovered and breaches on the other side now."""
+        before = self.latest.get(who)
+        if before is None:
+            return True
+        sides = [passed[0] if (passed := side(each)) else None for each in (before, breach)]
+        return who not in self.clear_in_a_row and None not in sides and sides[0] != sides[1]
 
     def _resolve(self, day: date) -> None:
         self.resolved_on = day
@@ -109,9 +131,13 @@ class Course:
         reason = f"every member was clear {times}; the last breach was on {calendar(self.last_breach_on)}"
         self._record(day, Change.RESOLVED, self.latest, reason)
 
-    def _record(self, day: date, change: Change, members: Iterable[Member], reason: str) -> None:
+    def _record(
+        self, day: date, change: Change, members: Iterable[Member], reason: str, because: str = ""
+    ) -> None:
+        reason = f"{reason}; {because}" if because else reason
+        made = tuple(sorted(members))
         self.transitions.append(
-            Transition(day, change, "", self.incident_class, self.severity, tuple(sorted(members)), reason)
+            Transition(day, change, "", self.incident_class, self.severity, made, reason, because)
         )
 
     def _case(self) -> Case:
@@ -131,3 +157,19 @@ class Course:
             headline=headline(evidence[0], self.zone),
         )
         return Case(incident, evidence)
+
+
+def in_kinds(breaches: Sequence[Detection]) -> str:
+    """Why breaches of several kinds of metric are worse than as many of one, as a clause."""
+    named = ", ".join(f"{d.metric} ({family_of(d)})" for d in breaches)
+    return f"independent kinds of metric breach together for {breaches[0].version}: {named}"
+
+
+def _worst(severities: Iterable[Severity]) -> Severity:
+    """The gravest of these; OK if there is none."""
+    return max(severities, key=lambda severity: severity.rank, default=Severity.OK)
+
+
+def _is_well(detection: Detection) -> bool:
+    """Whether it counts towards recovery: a value that is still out of bounds, if not surely so, does not."""
+    return detection.verdict is Verdict.CLEAR and detection.severity is not Severity.WATCH

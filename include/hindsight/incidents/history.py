@@ -21,7 +21,10 @@ class Change(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """One change of one incident on one run day; `members` are those that made it, `reason` says how."""
+    """One change of one incident on one run day; `members` are those that made it, `reason` says how.
+
+    `because` is why it is graver than any of its breaches, as a clause.
+    """
 
     day: date
     change: Change
@@ -30,6 +33,7 @@ class Transition:
     severity: Severity
     members: tuple[Member, ...]
     reason: str
+    because: str = ""
 
 
 @dataclass(frozen=True, slots=True)

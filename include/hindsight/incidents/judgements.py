@@ -8,7 +8,9 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from hindsight.domain.records import Detection, Member
-from hindsight.domain.values import ALL, Horizon, IncidentClass, Verdict
+from hindsight.domain.values import ALL, Horizon, IncidentClass, Severity, Verdict
+from hindsight.metrics import prototype
+from hindsight.metrics.base import MOVED_BY_THE_WORLD, Family
 from hindsight.windows import end_of, run_day
 from hindsight.wording import excess
 
@@ -72,6 +74,29 @@ def worst_first(detections: Iterable[Detection]) -> tuple[Detection, ...]:
             key=lambda d: (-d.severity.rank, d.segment != ALL, -excess(d), d.detector, d.version, d.segment),
         )
     )
+
+
+def independent(breaches: Iterable[Detection]) -> tuple[Detection, ...]:
+    """The worst breach of each independent kind of metric, of the version that breaches in most kinds.
+
+    Metrics of one family are algebra of each other, and those that a harder world moves by itself count
+    together as one.  Only breaches of a whole version count, from WARNING on.
+    """
+    kinds: dict[str, dict[Family, Detection]] = defaultdict(dict)
+    for each in worst_first(breaches):
+        family = family_of(each)
+        if family is Family.NONE or each.segment != ALL or each.severity.rank < Severity.WARNING.rank:
+            continue
+        kind = Family.DECISIONS if family in MOVED_BY_THE_WORLD else family
+        kinds[each.version].setdefault(kind, each)
+    most = max(kinds.items(), key=lambda item: (len(item[1]), item[0]), default=("", {}))[1]
+    return tuple(most.values())
+
+
+def family_of(detection: Detection) -> Family:
+    """What the metric of a detection is algebra of; of one that is no longer known nothing."""
+    metric = prototype(detection.metric)
+    return Family.NONE if metric is None else metric.family
 
 
 def _gravity(detection: Detection) -> tuple[int, int, str]:

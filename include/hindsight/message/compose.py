@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
 from hindsight.domain.records import Incident, Snapshot
 from hindsight.domain.spec import MonitorSpec
 from hindsight.domain.values import Severity
+from hindsight.explanation import Explanation
 from hindsight.incidents import Case, Change, Revision, Transition, class_words
 from hindsight.message.document import Document, Link, Section, Tone
 from hindsight.message.evidence import Evidence
@@ -27,13 +29,15 @@ def compose(
     *,
     snapshots: Iterable[Snapshot] = (),
     links: Sequence[Link] = (),
+    explanations: Mapping[str, Explanation | None] = MappingProxyType({}),
 ) -> Document:
     """The document of a decision.
 
     `snapshots` lend the standard errors for the intervals; those of the windows in the decision's
-    evidence are enough.  `links` lead to the run or a page; the runbook is added here.
+    evidence are enough.  `links` lead to the run or a page; the runbook is added here.  `explanations` are
+    those of the incidents' worst members, by the incident's id; None for one that could not be explained.
     """
-    words = Evidence(snapshots, ZoneInfo(spec.timezone))
+    words = Evidence(snapshots, ZoneInfo(spec.timezone), explanations)
     writer = {Kind.DAILY: _daily, Kind.REVISED: _revised, Kind.SUMMARY: _summary}[decision.kind]
     title, first_line, sections = writer(decision, spec, words)
     quiet = decision.kind is Kind.REVISED
@@ -218,7 +222,11 @@ def _happened(today: Sequence[Transition], decision: Decision) -> str:
         Change.ESCALATED: "became critical",
         Change.RESOLVED: "resolved",
     }
-    said = (changes[t.change].format(counted(len(t.members), "member")) for t in today)
+    said = (
+        changes[t.change].format(counted(len(t.members), "member"))
+        + (f" (critical, for {shorten(clean(t.because), _LINE)})" if t.because else "")
+        for t in today
+    )
     return ", ".join(said) or "still open; nobody had been told"
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
 from hindsight.domain.records import Detection, Snapshot
 from hindsight.domain.values import ALL, UNVERSIONED, IncidentClass, Maturity
+from hindsight.explanation import Explanation, facts, when
 from hindsight.incidents import Case
 from hindsight.message.document import Fact
 from hindsight.wording import (
@@ -26,13 +28,20 @@ from hindsight.wording import (
 )
 
 _REASON = 280
+_EXPLAINED = 400
 
 
 class Evidence:
     """Finds the snapshot behind a detection, for its standard error and maturity, and words both."""
 
-    def __init__(self, snapshots: Iterable[Snapshot], zone: ZoneInfo) -> None:
+    def __init__(
+        self,
+        snapshots: Iterable[Snapshot],
+        zone: ZoneInfo,
+        explanations: Mapping[str, Explanation | None] = MappingProxyType({}),
+    ) -> None:
         self._zone = zone
+        self._explanations = explanations
         self._snapshots = {
             (s.version, s.segment, s.window_start, s.window_end, s.horizon, s.metric): s for s in snapshots
         }
@@ -63,15 +72,34 @@ class Evidence:
         still = f"{len(incident.breaching):,} of {len(incident.members):,} still breach"
         found = [
             Fact("Today", happened),
-            Fact("Since", f"{calendar(incident.since)}; opened on {calendar(incident.opened_on)}"),
+            Fact("Since", self._since(case)),
             Fact("Window", self.window(worst)),
             Fact("How sure", self.sure(worst)),
+            *self._explained(case),
             Fact("Where", f"version {version}; {segment}"),
             Fact("Members", still if len(incident.members) > 1 else ""),
             Fact("Rule", f"{name(worst.detector)} ({worst.severity})"),
             Fact("Detector says", shorten(clean(worst.reason), _REASON)),
         ]
         return tuple(fact for fact in found if fact.value)
+
+    def _since(self, case: Case) -> str:
+        """Since when the incident lasts, and when what it is about began."""
+        incident = case.incident
+        explained = self._explanations.get(incident.id)
+        found = [f"{calendar(incident.since)}", f"opened on {calendar(incident.opened_on)}"]
+        if explained is not None and explained.since is not None:
+            found.append(when(explained))
+        return "; ".join(found)
+
+    def _explained(self, case: Case) -> tuple[Fact, ...]:
+        """What to look at first; that it could not be told is told, too."""
+        if case.incident.id not in self._explanations:
+            return ()
+        explained = self._explanations[case.incident.id]
+        if explained is None:
+            return (Fact("Likely action", "could not be explained; the run's log says why"),)
+        return tuple(Fact(label, shorten(clean(text), _EXPLAINED)) for label, text in facts(explained))
 
     def of_the_past(self, case: Case) -> tuple[Fact, ...]:
         """What to remember of a resolved incident."""

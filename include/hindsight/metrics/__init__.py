@@ -21,6 +21,7 @@ from hindsight.metrics.binary.calibration_error import CalibrationError
 from hindsight.metrics.binary.calibration_ratio import CalibrationRatio
 from hindsight.metrics.binary.confidence import Confidence
 from hindsight.metrics.binary.cost import Cost
+from hindsight.metrics.binary.coverage_gap import CoverageGap
 from hindsight.metrics.binary.decision_entropy import DecisionEntropy
 from hindsight.metrics.binary.f1 import F1
 from hindsight.metrics.binary.f_beta import FBeta
@@ -34,9 +35,11 @@ from hindsight.metrics.binary.precision import Precision
 from hindsight.metrics.binary.predicted_positive_rate import PredictedPositiveRate
 from hindsight.metrics.binary.recall import Recall
 from hindsight.metrics.binary.roc_auc import RocAuc
+from hindsight.metrics.binary.score_coverage_gap import ScoreCoverageGap
 from hindsight.metrics.binary.score_quantile import ScoreQuantile
 from hindsight.metrics.binary.score_spread import ScoreSpread
 from hindsight.metrics.binary.specificity import Specificity
+from hindsight.metrics.binary.unlabelled_range import UnlabelledRange
 from hindsight.metrics.binary.value import Value
 from hindsight.metrics.inputs.chi_square import ChiSquare
 from hindsight.metrics.inputs.custom import Custom
@@ -132,6 +135,7 @@ METRICS: Final[Mapping[str, Metric]] = {
         ContradictionShare(),
         Cost(),
         Coverage(),
+        CoverageGap(),
         Custom(),
         DecisionEntropy(),
         DefaultShare(),
@@ -198,6 +202,7 @@ METRICS: Final[Mapping[str, Metric]] = {
         Recall(),
         RocAuc(),
         RootMeanSquaredError(),
+        ScoreCoverageGap(),
         ScoreQuantile(),
         ScoreSpread(),
         SetAsideShare(),
@@ -205,6 +210,7 @@ METRICS: Final[Mapping[str, Metric]] = {
         SymmetricMeanAbsolutePercentageError(),
         Throughput(),
         TimeToKnow(),
+        UnlabelledRange(),
         UnseenShare(),
         Value(),
         Volume(),

@@ -49,6 +49,27 @@ class Part(StrEnum):
     QUALITY = "quality"
 
 
+class Family(StrEnum):
+    """What a metric is made of: those of one family say the same thing in other words.
+
+    Precision, recall, F1 and accuracy are algebra of one table of counts.  A change that makes cases harder
+    or outcomes more frequent moves some families at once (`MOVED_BY_THE_WORLD`), however good the model is.
+    """
+
+    DECISIONS = "decisions"
+    CHANCES = "probabilities"
+    ORDER = "order"
+    ERRORS = "errors"
+    BIAS = "bias"
+    NONE = "none"
+    """It says what came or was said, not how good that was."""
+
+
+MOVED_BY_THE_WORLD: Final = frozenset({Family.DECISIONS, Family.CHANCES, Family.ERRORS})
+"""Families that move together where only the world gets harder: in a stormy month more flights are late at
+every score, so fewer of the late ones are found, chances turn out too low, and errors grow."""
+
+
 class Metric(ABC):
     """A number that says how a model did in a window.
 
@@ -65,6 +86,8 @@ class Metric(ABC):
     part: ClassVar[Part] = Part.OUTCOMES
     argument: ClassVar[Argument] = Argument.NONE
     direction: Direction
+    family: ClassVar[Family] = Family.NONE
+    """Which others it is algebra of; two families that breach are worse than two metrics of one."""
     labelled: ClassVar[bool] = True
     """Whether it needs labels; one that does not is kept at horizon 0."""
     adjustable: ClassVar[bool] = False
@@ -78,6 +101,8 @@ class Metric(ABC):
     """Whether it grows with the window, as a count does; then a longer reference is no measure for it."""
     of_labels: ClassVar[bool] = False
     """Whether it says how the truth comes, not how the model did: a breach is of label health."""
+    error_grows: ClassVar[bool] = False
+    """Whether its error grows with it, as that of a ratio does whose denominator is what chance decides."""
     undefined: str
     """Why there is no value although there are rows, as a clause; `why` tells several reasons apart."""
 

@@ -52,7 +52,10 @@ def block(text: str) -> str:
 
 def monitor_page(spec: MonitorSpec, path: str) -> str:
     """What is watched, against what, when, by which rules, and whom it tells."""
-    rules = (f"{prose(rule.sentence)}: {code(rule.severity)}" for rule in spec.detectors)
+    rules = (
+        f"{prose(rule.sentence)}: {code(rule.severity or 'by effect and evidence')}"
+        for rule in spec.detectors
+    )
     parts = [
         f"## {prose(spec.monitor)}",
         prose(spec.description),

@@ -3,31 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
 import sqlalchemy as sa
 
 from hindsight import faults
-from hindsight.detectors.base import BaseDetector, Point, Series
-from hindsight.domain.records import Detection, Snapshot
+from hindsight.detectors.base import BaseDetector, Finding, Point
+from hindsight.detectors.budget import within
+from hindsight.detectors.compare import Compare
+from hindsight.detectors.multiplicity import beyond_chance
+from hindsight.domain.records import Detection
 from hindsight.domain.spec import MonitorSpec, named
-from hindsight.domain.values import ALL, UNVERSIONED, Horizon, Maturity, Span, Status
-from hindsight.metrics import Metric, find
-from hindsight.metrics.base import Part
-from hindsight.metrics.estimate import measured
-from hindsight.metrics.expectation import Baseline, Expected, expected
-from hindsight.metrics.inputs.feature import Binned
+from hindsight.domain.values import ALL, NO_LABELS, Horizon, Severity
+from hindsight.metrics import find
+from hindsight.pipeline.experiments import ArmsIndex
 from hindsight.pipeline.kept import kept_of
-from hindsight.pipeline.plan import begins, due_in, reference_days, touched, zone
-from hindsight.pipeline.present import own_pairs, unit_at, unit_before
-from hindsight.pipeline.quality import quality_of
+from hindsight.pipeline.plan import begins, due_in, touched, zone
+from hindsight.pipeline.present import own_pairs, unit_before
 from hindsight.pipeline.runtime import Runtime
-from hindsight.pipeline.snapshots import History, finite, history
-from hindsight.statistics import BinaryStatistics, Statistics
-from hindsight.statistics.inputs import InputStatistics
-from hindsight.windows import DayRange, Pair, as_of, days_of, distance, end_of, ends_of, start_of, written
+from hindsight.pipeline.series import SeriesIndex
+from hindsight.windows import DayRange, Pair, as_of, days_of, end_of, ends_of, start_of
 
 
 def detect_degradation(spec: MonitorSpec, days: DayRange, runtime: Runtime) -> dict[str, Any]:
@@ -42,7 +38,7 @@ def detect_degradation(spec: MonitorSpec, days: DayRange, runtime: Runtime) -> d
         faults.reach("detect_degradation.locked")
         present = own_pairs(connection, runtime.store, spec)
         kept = kept_of(connection, runtime.store, spec)
-        for detector in spec.detectors:
+        for detector in rules(spec):
             judged = {
                 Pair(found.horizon, unit_before(spec, found.window_end))
                 for found in runtime.store.detection_places(connection, spec.monitor, detector.name)
@@ -51,11 +47,13 @@ def detect_degradation(spec: MonitorSpec, days: DayRange, runtime: Runtime) -> d
                 pair
                 for pair in present
                 if pair.horizon in horizons_of(spec, detector)
-                and pair.day in ends_of(pair.day, detector.window)
+                and detector.judges(pair.day)
+                and pair.day in ends_of(pair.day, detector.reach)
                 and begins(spec, pair.day, detector.window)
-                and kept.judges(days_of(pair.day, detector.window))
+                and kept.judges(days_of(pair.day, detector.reach))
             } - judged
-            due_ends = touched(spec, due_in(spec, days), present, detector.window, kept.judges)
+            due = read_by(spec, detector, due_in(spec, days))
+            due_ends = touched(spec, due, present, detector.reach, kept.judges)
             ends = {
                 horizon: sorted(
                     {*due_ends.get(horizon, ()), *(pair.day for pair in behind if pair.horizon == horizon)}
@@ -97,21 +95,24 @@ def make_detections(
     return rows
 
 
+def rules(spec: MonitorSpec) -> tuple[BaseDetector, ...]:
+    """The monitor's detectors, their bounds set to keep to its false-alarm budget if it has one."""
+    return within(spec.detectors, spec.budget)
+
+
 def horizons_of(spec: MonitorSpec, detector: BaseDetector) -> tuple[Horizon, ...]:
     """Where a detector judges: at its own horizon, and with labels at every later one."""
-    if not find(detector.metric).labelled:
+    if not find(detector.carrier).labelled:
         return (detector.at,)
     return tuple(horizon for horizon in spec.horizons if horizon >= detector.at)
 
 
-@dataclass(frozen=True)
-class Reference:
-    """The reference of one version at one horizon: its own value, and what it makes us expect of scores."""
-
-    point: Point
-    baseline: Baseline | None
-    foreseen: dict[tuple[date, date], Expected | None] = field(default_factory=dict)
-    """What was expected of windows so far, by first and last day: a trend asks for each day many times."""
+def read_by(spec: MonitorSpec, detector: BaseDetector, pairs: set[Pair]) -> set[Pair]:
+    """These pairs, and with each at 0d the day's later ones if the detector reads at 0d beside its labels."""
+    if all(find(name).labelled for name in detector.others(spec)):
+        return pairs
+    unlabelled = [pair.day for pair in pairs if pair.horizon == NO_LABELS]
+    return pairs | {Pair(horizon, day) for horizon in horizons_of(spec, detector) for day in unlabelled}
 
 
 def judge(
@@ -123,222 +124,55 @@ def judge(
     runtime: Runtime,
 ) -> Iterator[Detection]:
     """The detections of one detector at one horizon for the windows that end on these days."""
-    stored = SnapshotIndex(spec, detector, horizon, ends, connection, runtime)
-    references = (
-        references_of(spec, detector, horizon, connection, runtime) if detector.needs_reference else {}
-    )
-    known: History | None = None
-    if detector.adjusts:
-        known = history(
-            spec,
-            DayRange(days_of(ends[0], detector.window).start, ends[-1]),
-            horizon,
-            connection,
-            runtime,
-            [ALL],
-        )
-    for end in ends:
-        window = days_of(end, detector.window)
-        for version in stored.versions(window.start):
-            latest = stored.point(version, detector.window, end)
-            if latest is None:
-                continue
-            days = tuple(
-                found for day in window if (found := stored.point(version, spec.unit_span, day)) is not None
-            )
-            reference = references.get(version)
-            excuse = no_reference(spec, detector, window, reference)
-            series = Series(
-                metric=find(detector.metric),
-                latest=latest,
-                days=days,
-                reference=None if excuse or reference is None else reference.point,
-                fixed=spec.reference.values.get(detector.metric),
-                no_reference=excuse,
-            )
-            if (
-                detector.adjusts
-                and known is not None
-                and not excuse
-                and reference is not None
-                and latest.usable
-            ):
-                series = adjusted(detector, series, known, version, reference)
-            yield detection(spec, detector, horizon, end, version, series)
-
-
-class SnapshotIndex:
-    """The stored snapshots that a detector's series are made of."""
-
-    def __init__(
-        self,
-        spec: MonitorSpec,
-        detector: BaseDetector,
-        horizon: Horizon,
-        ends: Sequence[date],
-        connection: sa.Connection,
-        runtime: Runtime,
-    ) -> None:
-        self._spec = spec
-        first = start_of(days_of(ends[0], detector.window).start, zone(spec))
-        after = end_of(ends[-1], zone(spec))
-        self._rows: dict[tuple[str, Span, date], Snapshot] = {}
-        self._versions: dict[date, list[str]] = {}
-        for span in {spec.unit_span, detector.window}:
-            for row in runtime.store.snapshots(
-                connection,
-                spec.monitor,
-                metric=detector.metric,
-                horizon=horizon,
-                window=span,
-                segment=ALL,
-                start=first,
-                end=after,
-            ):
-                start = unit_at(spec, row.window_start)
-                self._rows[row.version, span, unit_before(spec, row.window_end)] = row
-                if span == detector.window:
-                    self._versions.setdefault(start, []).append(row.version)
-
-    def versions(self, start: date) -> list[str]:
-        """The versions that have the window that begins on this day."""
-        return sorted(self._versions.get(start, ()))
-
-    def point(self, version: str, span: Span, end: date) -> Point | None:
-        """One window as a detector sees it."""
-        row = self._rows.get((version, span, end))
-        return None if row is None else point_of(row, days_of(end, span))
-
-
-def point_of(row: Snapshot, days: DayRange) -> Point:
-    """A snapshot as a detector sees it."""
-    return Point(
-        start=days.start,
-        end=days.end,
-        value=row.value,
-        standard_error=row.standard_error,
-        n=row.n,
-        coverage=row.coverage,
-        maturity=row.maturity,
-        status=row.status,
-        reason=row.reason,
-    )
-
-
-def references_of(
-    spec: MonitorSpec, detector: BaseDetector, horizon: Horizon, connection: sa.Connection, runtime: Runtime
-) -> dict[str, Reference]:
-    """Each version's reference at a horizon: all its days pooled, at that same age."""
-    days = reference_days(spec)
-    if days is None:
-        return {}
-    metric, coverage = find(detector.metric), find("coverage")
-    of_log = metric.part is Part.QUALITY
-    groups: Mapping[tuple[str, str], Statistics]
-    if of_log:
-        groups = {(UNVERSIONED, ALL): quality_of(spec, days, horizon, connection, runtime)}
-    elif metric.part is Part.INPUTS:
-        groups = of_reference(metric, history(spec, days, horizon, connection, runtime, [ALL]).inputs)
+    index: SeriesIndex | ArmsIndex
+    if isinstance(detector, Compare):
+        index = ArmsIndex(spec, detector, horizon, ends, connection, runtime)
     else:
-        groups = history(spec, days, horizon, connection, runtime, [ALL]).groups
-    found = {}
-    for (version, _), statistics in groups.items():
-        value = measured(metric, statistics, len(days))
-        share = finite(measured(coverage, statistics, len(days)).value)[0]
-        enough = of_log or not metric.labelled or (share is not None and share >= spec.maturity.min_coverage)
-        point = Point(
-            start=days.start,
-            end=days.end,
-            value=finite(value.value)[0],
-            standard_error=finite(value.standard_error)[0],
-            n=round(float(value.rows[0])),
-            coverage=share,
-            maturity=Maturity.MATURE if enough else Maturity.PROVISIONAL,
-            status=Status.OK,
-        )
-        baseline = None
-        if detector.adjusts and isinstance(statistics, BinaryStatistics):
-            baseline = Baseline.of(statistics)
-        found[version] = Reference(point, baseline)
-    return found
-
-
-def of_reference(
-    metric: Metric, groups: Mapping[tuple[str, str], InputStatistics]
-) -> Mapping[tuple[str, str], InputStatistics]:
-    """What came in on the reference's days; what rests on bins is of all versions, as the bins are."""
-    if not isinstance(metric, Binned):
-        return groups
-    return {key: statistics.layout.of_reference(len(statistics)) for key, statistics in groups.items()}
-
-
-def no_reference(
-    spec: MonitorSpec, detector: BaseDetector, window: DayRange, reference: Reference | None
-) -> str | None:
-    """Why a window cannot be compared with the reference, if so: it is never in its own baseline."""
-    days = reference_days(spec)
-    if not detector.needs_reference or days is None:
-        return None
-    if window.start <= days.end:
-        first, last = written(window.start, zone(spec)), written(days.end, zone(spec))
-        return f"the window begins on {first}, not after the reference ends on {last}"
-    if reference is None:
-        first, last = written(days.start, zone(spec)), written(days.end, zone(spec))
-        return f"this version has no prediction in the reference, {first} to {last}"
-    if reference.point.maturity is not Maturity.MATURE:
-        return f"only {reference.point.coverage or 0.0:.0%} of the reference have a label at this age"
-    return None
-
-
-def adjusted(
-    detector: BaseDetector, series: Series, known: History, version: str, reference: Reference
-) -> Series:
-    """The series with what the reference makes us expect of its scores; for a trend, of each day's."""
-    statistics = known.groups.get((version, ALL))
-    baseline = reference.baseline
-    if baseline is None or not isinstance(statistics, BinaryStatistics):
-        return series
-
-    def with_expected(point: Point) -> Point:
-        window = point.start, point.end
-        if window not in reference.foreseen:
-            first = distance(known.days.start, point.start)
-            part = statistics[first : first + distance(*window) + 1]
-            reference.foreseen[window] = expected(series.metric, part, baseline)
-        return replace(point, expected=reference.foreseen[window])
-
-    days = tuple(with_expected(day) for day in series.days) if detector.judges_days else series.days
-    return replace(series, latest=with_expected(series.latest), days=days)
+        index = SeriesIndex(spec, detector, horizon, ends, connection, runtime)
+    for end in ends:
+        seen = {group: index.series(group, end) for group in index.groups(end)}
+        found = {group: detector.examine(series) for group, series in seen.items()}
+        if isinstance(index, SeriesIndex):
+            found = beyond_chance(detector, found)
+        for group, finding in found.items():
+            yield detection(spec, detector, horizon, end, group, seen[group].latest, finding)
 
 
 def detection(
-    spec: MonitorSpec, detector: BaseDetector, horizon: Horizon, end: date, version: str, series: Series
+    spec: MonitorSpec,
+    detector: BaseDetector,
+    horizon: Horizon,
+    end: date,
+    group: tuple[str, str],
+    latest: Point,
+    finding: Finding,
 ) -> Detection:
     """A finding with its key."""
-    finding = detector.examine(series)
+    of_whole = group[1] == ALL
     return Detection(
         monitor=spec.monitor,
-        version=version,
-        segment=ALL,
+        version=group[0],
+        segment=group[1],
         detector=detector.name,
         metric=detector.metric,
         window=detector.window,
-        window_start=start_of(series.latest.start, zone(spec)),
+        window_start=start_of(latest.start, zone(spec)),
         window_end=end_of(end, zone(spec)),
         as_of=as_of(end, horizon, zone(spec)),
         horizon=horizon,
-        incident_class=detector.incident_class,
-        severity=detector.severity,
+        incident_class=finding.incident_class or detector.incident_class,
+        severity=detector.severity_of(finding) if of_whole else finding.severity or Severity.OK,
         verdict=finding.verdict,
         observed=finding.observed,
         expected=finding.expected,
         lower=finding.lower,
         upper=finding.upper,
         p_value=finding.p_value,
-        n=series.latest.n,
-        coverage=series.latest.coverage,
+        n=latest.n,
+        coverage=latest.coverage,
         reason=finding.reason,
         spec_hash=made_from(spec, detector),
+        details=finding.details,
     )
 
 

@@ -6,7 +6,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date
 from functools import partial
 from typing import Any, Final, TypeGuard
 
@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from hindsight import faults
 from hindsight.domain.records import StatisticRow, WindowState
 from hindsight.domain.spec import MonitorSpec
-from hindsight.domain.values import ALL, NO_LABELS, OTHER, Grain, Horizon, Span
+from hindsight.domain.values import ALL, NO_LABELS, OTHER, Grain, Span
 from hindsight.errors import SourceError
 from hindsight.pipeline.announce import written_again
 from hindsight.pipeline.extract import opened, verify_ids, verify_labels
@@ -523,11 +523,18 @@ def put_behind(
     for span in spec.spans:
         edited = windows_with(spec, besides & set(known), present, span, kept.reads)
         if edited:
-            store.replace_snapshots(connection, spec.monitor, [(span, *window) for window in edited], [])
-        judged = windows_with(spec, besides, present, span, kept.judges)
-        partitions = [(d.name, *window) for d in spec.detectors if d.window == span for window in judged]
-        if partitions:
-            store.replace_detections(connection, spec.monitor, partitions, [])
+            starts = [
+                (span, start_of(days_of(pair.day, span).start, zone(spec)), pair.horizon) for pair in edited
+            ]
+            store.replace_snapshots(connection, spec.monitor, starts, [])
+    for detector in spec.detectors:
+        reach, length = detector.reach, detector.window
+        judged = [
+            (detector.name, start_of(days_of(pair.day, length).start, zone(spec)), pair.horizon)
+            for pair in windows_with(spec, besides, present, reach, kept.judges)
+        ]
+        if judged:
+            store.replace_detections(connection, spec.monitor, judged, [])
     reference = reference_days(spec) or ()
     ages = {pair.horizon for pair in changed if pair.day in reference}
     compared = [detector.name for detector in spec.detectors if detector.needs_reference]
@@ -547,10 +554,10 @@ def windows_with(
     present: Mapping[Pair, str],
     span: Span,
     allowed: Callable[[DayRange], bool],
-) -> list[tuple[datetime, Horizon]]:
-    """The stored windows of this length that hold one of these pairs: their start and age."""
+) -> list[Pair]:
+    """The stored windows of this length that hold one of these pairs: their age and last day."""
     return [
-        (start_of(days_of(end, span).start, zone(spec)), horizon)
+        Pair(horizon, end)
         for horizon, ends in touched(spec, pairs, present, span, allowed).items()
         for end in ends
         # What holds a day of another specification cannot be made anew, so it stays.

@@ -21,6 +21,7 @@ from hindsight.errors import ConnectionMissing, DeliveryError, HindsightError
 from hindsight.incidents import Transition, as_told, corrections, last_told, notes, replay, revisions
 from hindsight.message import Link, compose, from_json, to_json
 from hindsight.notifiers import FALLBACK, channel_key
+from hindsight.pipeline.explain import explanations
 from hindsight.pipeline.plan import zone
 from hindsight.pipeline.runtime import Runtime
 from hindsight.policy import Act, Decision, Kind, decide, heard, lowest_audible, route, told
@@ -78,7 +79,13 @@ def enqueue(
         if not routes:
             continue
         document = to_json(
-            compose(decision, spec, snapshots=evidence(spec, decision, runtime, connection), links=links)
+            compose(
+                decision,
+                spec,
+                snapshots=evidence(spec, decision, runtime, connection),
+                links=links,
+                explanations=explanations(spec, decision, runtime, connection) if heard(routes) else {},
+            )
         )
         rows = [
             Notification(

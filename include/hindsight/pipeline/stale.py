@@ -18,7 +18,7 @@ from hindsight.detectors.base import BaseDetector
 from hindsight.domain.spec import MonitorSpec
 from hindsight.domain.values import NO_LABELS, Horizon, Notify, Span
 from hindsight.metrics.base import Part
-from hindsight.pipeline.detect import horizons_of, made_from, make_detections
+from hindsight.pipeline.detect import horizons_of, made_from, make_detections, rules
 from hindsight.pipeline.extract import opened
 from hindsight.pipeline.join import join_pairs
 from hindsight.pipeline.kept import Kept, kept_of
@@ -90,7 +90,7 @@ def run_stale(
         present = own_pairs(connection, runtime.store, spec)
         make_snapshots(spec, stale.windows, present, connection, runtime)
         faults.reach("run_stale.read")
-        for detector in spec.detectors:
+        for detector in rules(spec):
             make_detections(spec, detector, stale.judged[detector.name], connection, runtime)
         faults.reach("run_stale.judged")
         if stale.runs:
@@ -123,7 +123,7 @@ def stale_of(spec: MonitorSpec, connection: sa.Connection, runtime: Runtime, day
         windows[span] = by_horizon(again | set(lacking[span]))
     judged = {
         detector.name: stale_judgements(spec, detector, connection, pairs, own, lacking, asked, kept)
-        for detector in spec.detectors
+        for detector in rules(spec)
     }
     return Stale(tuple(runs), tuple(sorted(pairs)), windows, judged)
 
@@ -195,22 +195,26 @@ def stale_judgements(
 
     def holding(changed: Iterable[Pair]) -> set[Pair]:
         there = [pair for pair in changed if pair.horizon in ages]
-        return pairs_of(touched(spec, there, own, window, kept.judges))
+        return pairs_of(touched(spec, there, own, detector.reach, kept.judges))
 
     mine = frozenset({detector.name}), window, frozenset({made_from(spec, detector)})
-    fresh = {
-        window_at(spec, made.window, made.window_start, made.horizon)
+    stored = {
+        window_at(spec, made.window, made.window_start, made.horizon): made.made_by
         for made in made_detections(connection, spec.monitor)
-        if (made.names, made.window, made.made_by) == mine
+        if (made.names, made.window) == mine[:2]
     }
+    fresh = {pair for pair, made_by in stored.items() if made_by == mine[2]}
     again = {pair for pair in holding(own) - fresh if run_of(pair) in asked} | holding(pairs)
-    again |= {pair for pair, names in lacking[window].items() if detector.metric in names} & holding(own)
+    asks = {detector.carrier, *detector.others(spec)}
+    again |= {pair for pair, names in lacking[window].items() if asks & names} & holding(own)
     if detector.judges_days:
-        again |= holding(p for p, names in lacking[spec.unit_span].items() if detector.metric in names)
+        again |= holding(p for p, names in lacking[spec.unit_span].items() if asks & names)
     if detector.needs_reference:
         changed = {pair.horizon for pair in pairs if pair.day in (reference_days(spec) or ())}
         again |= {pair for pair in holding(own) if pair.horizon in changed}
-    return by_horizon(again)
+    # Judging a day that it judges no more removes what it once said of it.
+    over = {pair for pair in stored if not detector.judges(pair.day)}
+    return by_horizon({pair for pair in again if detector.judges(pair.day)} | over)
 
 
 def pairs_of(ends: Mapping[Horizon, Iterable[date]]) -> set[Pair]:
@@ -238,7 +242,7 @@ def remove_unasked(
         spec.horizons,
         [(horizon, names_at(spec, horizon)) for horizon in spec.horizons],
         spec.spans,
-        [(detector.name, detector.window, horizons_of(spec, detector)) for detector in spec.detectors],
+        [(detector.name, detector.window, horizons_of(spec, detector)) for detector in rules(spec)],
     )
     act = count if dry_run else remove
     return {name: act(connection, spec.monitor, rows, within) for name, rows in gone.items()}

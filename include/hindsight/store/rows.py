@@ -210,6 +210,7 @@ _KINDS: Mapping[Any, _Kind] = {
     Span: _Kind(str, cache(Span.parse)),
     Horizon: _Kind(str, cache(Horizon.parse)),
     Mapping[str, int]: _Kind(_json, repeats=False),
+    Mapping[str, Any]: _Kind(_json, repeats=False),
     tuple[Member, ...]: _Kind(_members, lambda values: tuple(Member(**value) for value in values)),
     tuple[str, ...]: _Kind(_array, tuple),
 }

@@ -77,6 +77,14 @@ class Store:
                 locks.take(conn, f"monitor {monitor}")
             yield conn
 
+    @contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """A transaction that sees the store as it is now throughout, waits for nobody, and cannot write."""
+        with self._translated(), self._engine.connect() as conn:
+            view = conn.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            with view.begin():
+                yield view
+
     replace_windows = staticmethod(partitions.replace_windows)
     replace_states = staticmethod(partitions.replace_states)
     window_states = staticmethod(partitions.window_states)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from hindsight.domain.values import Direction
-from hindsight.metrics.base import CLASSIFICATION, Share, binary
+from hindsight.metrics.base import CLASSIFICATION, Family, Share, binary
 from hindsight.statistics import MulticlassStatistics, Statistics
 from hindsight.statistics.base import Array
 
@@ -19,6 +19,7 @@ class Accuracy(Share):
     name = "accuracy"
     tasks = CLASSIFICATION
     direction = Direction.HIGHER
+    family = Family.DECISIONS
     adjustable = True
     undefined = "no prediction has a label"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from hindsight.domain.values import Direction
-from hindsight.metrics.base import CLASSIFICATION, Mean, binary
+from hindsight.metrics.base import CLASSIFICATION, Family, Mean, binary
 from hindsight.statistics import MulticlassStatistics, Statistics
 from hindsight.statistics.base import Array
 
@@ -20,6 +20,7 @@ class Brier(Mean):
     name = "brier"
     tasks = CLASSIFICATION
     direction = Direction.LOWER
+    family = Family.CHANCES
     needs_score = True
     undefined = "no prediction has a label"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from hindsight.domain.values import Direction
-from hindsight.metrics.base import BINARY, Metric, binary, divide
+from hindsight.metrics.base import BINARY, Family, Metric, binary, divide
 from hindsight.statistics import Statistics
 from hindsight.statistics.base import Array
 
@@ -24,6 +24,7 @@ class BrierSkill(Metric):
     name = "brier_skill"
     tasks = BINARY
     direction = Direction.HIGHER
+    family = Family.CHANCES
     needs_score = True
     undefined = "the labelled rows are all of one class"
 

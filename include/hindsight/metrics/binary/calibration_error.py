@@ -8,7 +8,7 @@ import numpy as np
 
 from hindsight.domain.bins import LINEAR_BINS, TAIL_BINS
 from hindsight.domain.values import Direction
-from hindsight.metrics.base import CLASSIFICATION, Metric, binary, divide
+from hindsight.metrics.base import CLASSIFICATION, Family, Metric, binary, divide
 from hindsight.statistics import MulticlassStatistics, Statistics
 from hindsight.statistics.base import Array
 
@@ -47,6 +47,7 @@ class CalibrationError(Metric):
     name = "calibration_error"
     tasks = CLASSIFICATION
     direction = Direction.LOWER
+    family = Family.CHANCES
     needs_score = True
     undefined = "no prediction has a label"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from hindsight.domain.values import Direction
-from hindsight.metrics.base import BINARY, Metric, binary, divide
+from hindsight.metrics.base import BINARY, Family, Metric, binary, divide
 from hindsight.statistics import Statistics
 from hindsight.statistics.base import Array
 
@@ -22,6 +22,8 @@ class CalibrationRatio(Metric):
     name = "calibration_ratio"
     tasks = BINARY
     direction = Direction.NEITHER
+    family = Family.CHANCES
+    error_grows = True
     needs_score = True
     undefined = "no row turned out positive"
 

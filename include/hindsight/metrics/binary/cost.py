@@ -7,7 +7,7 @@ from typing import Final, Self
 import numpy as np
 
 from hindsight.domain.values import Direction
-from hindsight.metrics.base import BINARY, Argument, Metric, binary, divide
+from hindsight.metrics.base import BINARY, Argument, Family, Metric, binary, divide
 from hindsight.statistics import Statistics
 from hindsight.statistics.base import Array
 
@@ -28,6 +28,7 @@ class Cost(Metric):
     tasks = BINARY
     argument = Argument.TEXT
     direction = Direction.LOWER
+    family = Family.DECISIONS
     adjustable = True
     undefined = "no prediction has a label"
     prices: tuple[float, ...] = (0.0, 1.0, 1.0, 0.0)

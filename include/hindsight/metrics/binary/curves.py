@@ -8,7 +8,7 @@ import numpy as np
 
 from hindsight.domain.bins import BINS, LINEAR_BINS, TAIL_EDGES
 from hindsight.domain.values import Direction
-from hindsight.metrics.base import BINARY, Metric, binary
+from hindsight.metrics.base import BINARY, Family, Metric, binary
 from hindsight.statistics import Statistics
 from hindsight.statistics.base import Array
 
@@ -61,6 +61,7 @@ class Ranked(Metric):
 
     tasks = BINARY
     direction = Direction.HIGHER
+    family = Family.ORDER
     needs_score = True
 
     def terms(self, statistics: Statistics) -> Array:

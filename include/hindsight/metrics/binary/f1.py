@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from hindsight.domain.values import Direction
-from hindsight.metrics.base import BINARY, Metric, binary, divide
+from hindsight.metrics.base import BINARY, Family, Metric, binary, divide
 from hindsight.statistics import Statistics
 from hindsight.statistics.base import Array
 
@@ -20,6 +20,7 @@ class F1(Metric):
     name = "f1"
     tasks = BINARY
     direction = Direction.HIGHER
+    family = Family.DECISIONS
     adjustable = True
     undefined = "no labelled row was positive or predicted positive"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from hindsight.domain.values import Direction
-from hindsight.metrics.base import BINARY, Numbered, binary, delta_error, divide
+from hindsight.metrics.base import BINARY, Family, Numbered, binary, delta_error, divide
 from hindsight.statistics import Statistics
 from hindsight.statistics.base import Array
 
@@ -22,6 +22,7 @@ class FBeta(Numbered):
     name = "f_beta"
     tasks = BINARY
     direction = Direction.HIGHER
+    family = Family.DECISIONS
     adjustable = True
     undefined = "no labelled row was positive or predicted positive"
     number = 2.0

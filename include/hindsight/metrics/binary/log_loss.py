@@ -6,7 +6,7 @@ import numpy as np
 
 from hindsight.domain.bins import SMALLEST
 from hindsight.domain.values import Direction
-from hindsight.metrics.base import CLASSIFICATION, Mean, binary
+from hindsight.metrics.base import CLASSIFICATION, Family, Mean, binary
 from hindsight.statistics import MulticlassStatistics, Statistics
 from hindsight.statistics.base import Array
 
@@ -21,6 +21,7 @@ class LogLoss(Mean):
     name = "log_loss"
     tasks = CLASSIFICATION
     direction = Direction.LOWER
+    family = Family.CHANCES
     needs_score = True
     undefined = "no prediction has a label"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from hindsight.domain.values import Direction
-from hindsight.metrics.base import BINARY, Metric, binary, delta_error, divide
+from hindsight.metrics.base import BINARY, Family, Metric, binary, delta_error, divide
 from hindsight.statistics import Statistics
 from hindsight.statistics.base import Array
 
@@ -21,6 +21,7 @@ class MatthewsCorrelation(Metric):
     name = "mcc"
     tasks = BINARY
     direction = Direction.HIGHER
+    family = Family.DECISIONS
     adjustable = True
     undefined = "the labelled rows are all of one class, or all got the same decision"
 

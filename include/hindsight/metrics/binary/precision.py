@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from hindsight.domain.values import Direction
-from hindsight.metrics.base import BINARY, Share, binary
+from hindsight.metrics.base import BINARY, Family, Share, binary
 from hindsight.statistics import Statistics
 from hindsight.statistics.base import Array
 
@@ -16,6 +16,7 @@ class Precision(Share):
     name = "precision"
     tasks = BINARY
     direction = Direction.HIGHER
+    family = Family.DECISIONS
     adjustable = True
     undefined = "no labelled row was predicted positive"
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from hindsight.domain.bins import BINS
 from hindsight.domain.values import Direction
-from hindsight.metrics.base import BINARY, Metric, binary, divide
+from hindsight.metrics.base import BINARY, Family, Metric, binary, divide
 from hindsight.statistics import Statistics
 from hindsight.statistics.base import Array
 
@@ -23,6 +23,7 @@ class RocAuc(Metric):
     name = "roc_auc"
     tasks = BINARY
     direction = Direction.HIGHER
+    family = Family.ORDER
     adjustable = True
     needs_score = True
     undefined = "the labelled rows are all of one class"

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from hindsight.domain.values import Direction
-from hindsight.metrics.base import MULTICLASS, Metric, delta_error, divide, multiclass
+from hindsight.metrics.base import MULTICLASS, Family, Metric, delta_error, divide, multiclass
 from hindsight.statistics import Statistics
 from hindsight.statistics.base import Array
 
@@ -27,6 +27,7 @@ class Average(Metric):
 
     tasks = MULTICLASS
     direction = Direction.HIGHER
+    family = Family.DECISIONS
     undefined = "no prediction has a label"
     parts: ClassVar[tuple[float, float]]
     by_support: ClassVar[bool] = False

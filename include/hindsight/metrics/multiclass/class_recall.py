@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from hindsight.domain.values import Direction
-from hindsight.metrics.base import Share
+from hindsight.metrics.base import Family, Share
 from hindsight.metrics.multiclass.of_class import OfClass
 from hindsight.statistics import Statistics
 from hindsight.statistics.base import Array
@@ -16,6 +16,7 @@ class ClassRecall(OfClass, Share):
 
     name = "class_recall"
     direction = Direction.HIGHER
+    family = Family.DECISIONS
     undefined = "no row turned out to be of this class"
 
     def terms(self, statistics: Statistics) -> Array:

@@ -7,7 +7,7 @@ from typing import Self
 import numpy as np
 
 from hindsight.domain.values import Direction
-from hindsight.metrics.base import MULTICLASS, Argument, Share, multiclass
+from hindsight.metrics.base import MULTICLASS, Argument, Family, Share, multiclass
 from hindsight.statistics import Statistics
 from hindsight.statistics.base import Array
 
@@ -25,6 +25,7 @@ class Confusion(Share):
     tasks = MULTICLASS
     argument = Argument.PAIR
     direction = Direction.NEITHER
+    family = Family.DECISIONS
     undefined = "no row turned out to be of this class"
     pair: str
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from hindsight.domain.bins import BINS
 from hindsight.domain.values import Direction
-from hindsight.metrics.base import MULTICLASS, Metric, divide, multiclass
+from hindsight.metrics.base import MULTICLASS, Family, Metric, divide, multiclass
 from hindsight.metrics.binary.roc_auc import RocAuc
 from hindsight.statistics import Statistics
 from hindsight.statistics.base import Array
@@ -25,6 +25,7 @@ class MacroAuc(Metric):
     name = "macro_auc"
     tasks = MULTICLASS
     direction = Direction.HIGHER
+    family = Family.ORDER
     needs_score = True
     undefined = "the labelled rows are all of one class"
 

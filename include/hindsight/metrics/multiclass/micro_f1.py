@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hindsight.domain.values import Direction
-from hindsight.metrics.base import MULTICLASS, Share, multiclass
+from hindsight.metrics.base import MULTICLASS, Family, Share, multiclass
 from hindsight.statistics import Statistics
 from hindsight.statistics.base import Array
 
@@ -19,6 +19,7 @@ class MicroF1(Share):
     name = "micro_f1"
     tasks = MULTICLASS
     direction = Direction.HIGHER
+    family = Family.DECISIONS
     undefined = "no prediction has a label"
 
     def terms(self, statistics: Statistics) -> Array:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hindsight.domain.values import Direction
-from hindsight.metrics.base import RANKING, Share, ranking
+from hindsight.metrics.base import RANKING, Family, Share, ranking
 from hindsight.statistics import Statistics
 from hindsight.statistics.base import Array
 
@@ -18,6 +18,7 @@ class ClickThroughRate(Share):
     name = "ctr"
     tasks = RANKING
     direction = Direction.HIGHER
+    family = Family.ORDER
     undefined = "no item has known feedback"
 
     def terms(self, statistics: Statistics) -> Array:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hindsight.domain.values import Direction
-from hindsight.metrics.base import RANKING, Numbered
+from hindsight.metrics.base import RANKING, Family, Numbered
 from hindsight.statistics import RankingStatistics
 from hindsight.statistics.base import Array
 from hindsight.statistics.ranking import CUTOFF
@@ -14,6 +14,7 @@ class AtCutoff(Numbered):
 
     tasks = RANKING
     direction = Direction.HIGHER
+    family = Family.ORDER
     weighted = False
     undefined = "no query has known feedback"
     number = float(CUTOFF)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hindsight.domain.values import Direction
-from hindsight.metrics.base import RANKING, Mean, ranking
+from hindsight.metrics.base import RANKING, Family, Mean, ranking
 from hindsight.statistics import Statistics
 from hindsight.statistics.base import Array
 
@@ -14,6 +14,7 @@ class MeanFeedback(Mean):
     name = "mean_feedback"
     tasks = RANKING
     direction = Direction.HIGHER
+    family = Family.ORDER
     undefined = "no item has known feedback"
 
     def terms(self, statistics: Statistics) -> Array:

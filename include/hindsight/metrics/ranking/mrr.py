@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hindsight.domain.values import Direction
-from hindsight.metrics.base import RANKING, Mean, ranking
+from hindsight.metrics.base import RANKING, Family, Mean, ranking
 from hindsight.statistics import Statistics
 from hindsight.statistics.base import Array
 
@@ -18,6 +18,7 @@ class MeanReciprocalRank(Mean):
     name = "mrr"
     tasks = RANKING
     direction = Direction.HIGHER
+    family = Family.ORDER
     weighted = False
     undefined = "no query has known feedback"
 

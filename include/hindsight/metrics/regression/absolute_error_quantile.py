@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from hindsight.domain.values import Direction
-from hindsight.metrics.base import regression
+from hindsight.metrics.base import Family, regression
 from hindsight.metrics.regression.quantiles import SIZE_BOUNDS, BinnedQuantile, folded
 from hindsight.statistics import Statistics
 from hindsight.statistics.base import Array
@@ -22,6 +22,7 @@ class AbsoluteErrorQuantile(BinnedQuantile):
 
     name = "absolute_error_quantile"
     direction = Direction.LOWER
+    family = Family.ERRORS
     undefined = "no prediction has a label"
     low: ClassVar[Array] = SIZE_BOUNDS[:-1]
     high: ClassVar[Array] = SIZE_BOUNDS[1:]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hindsight.domain.values import Direction
-from hindsight.metrics.base import REGRESSION, Mean, regression
+from hindsight.metrics.base import REGRESSION, Family, Mean, regression
 from hindsight.statistics import Statistics
 from hindsight.statistics.base import Array
 
@@ -14,6 +14,7 @@ class Bias(Mean):
     name = "bias"
     tasks = REGRESSION
     direction = Direction.NEITHER
+    family = Family.BIAS
     undefined = "no prediction has a label"
 
     def terms(self, statistics: Statistics) -> Array:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from hindsight.domain.values import Direction
-from hindsight.metrics.base import regression
+from hindsight.metrics.base import Family, regression
 from hindsight.metrics.regression.quantiles import BinnedQuantile
 from hindsight.statistics import Statistics
 from hindsight.statistics.base import Array
@@ -20,6 +20,7 @@ class ErrorQuantile(BinnedQuantile):
 
     name = "error_quantile"
     direction = Direction.NEITHER
+    family = Family.BIAS
     undefined = "no prediction has a label"
 
     def terms(self, statistics: Statistics) -> Array:

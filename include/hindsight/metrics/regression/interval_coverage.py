@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hindsight.domain.values import Direction
-from hindsight.metrics.base import REGRESSION, Share, regression
+from hindsight.metrics.base import REGRESSION, Family, Share, regression
 from hindsight.statistics import Statistics
 from hindsight.statistics.base import Array
 
@@ -17,6 +17,7 @@ class IntervalCoverage(Share):
     name = "interval_coverage"
     tasks = REGRESSION
     direction = Direction.NEITHER
+    family = Family.CHANCES
     needs_interval = True
     undefined = "no labelled row has an interval"
 

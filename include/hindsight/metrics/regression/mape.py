@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hindsight.domain.values import Direction
-from hindsight.metrics.base import REGRESSION, Mean, regression
+from hindsight.metrics.base import REGRESSION, Family, Mean, regression
 from hindsight.statistics import Statistics
 from hindsight.statistics.base import Array
 
@@ -18,6 +18,7 @@ class MeanAbsolutePercentageError(Mean):
     name = "mape"
     tasks = REGRESSION
     direction = Direction.LOWER
+    family = Family.ERRORS
     undefined = "no labelled row has an actual other than 0"
 
     def terms(self, statistics: Statistics) -> Array:

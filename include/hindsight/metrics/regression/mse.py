@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from hindsight.domain.values import Direction
-from hindsight.metrics.base import REGRESSION, Mean, regression
+from hindsight.metrics.base import REGRESSION, Family, Mean, regression
 from hindsight.metrics.regression.moments import fourth_powers
 from hindsight.statistics import Statistics
 from hindsight.statistics.base import Array
@@ -21,6 +21,7 @@ class MeanSquaredError(Mean):
     name = "mse"
     tasks = REGRESSION
     direction = Direction.LOWER
+    family = Family.ERRORS
     undefined = "no prediction has a label"
 
     def terms(self, statistics: Statistics) -> Array:

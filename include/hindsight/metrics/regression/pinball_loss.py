@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hindsight.domain.values import Direction
-from hindsight.metrics.base import REGRESSION, Mean, regression
+from hindsight.metrics.base import REGRESSION, Family, Mean, regression
 from hindsight.statistics import Statistics
 from hindsight.statistics.base import Array
 
@@ -20,6 +20,7 @@ class PinballLoss(Mean):
     name = "pinball_loss"
     tasks = REGRESSION
     direction = Direction.LOWER
+    family = Family.CHANCES
     needs_interval = True
     undefined = "no labelled row has an interval"
 

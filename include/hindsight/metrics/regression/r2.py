@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from hindsight.domain.values import Direction
-from hindsight.metrics.base import REGRESSION, Metric, divide, regression
+from hindsight.metrics.base import REGRESSION, Family, Metric, divide, regression
 from hindsight.metrics.regression.moments import distances, fourth_powers, mixed
 from hindsight.statistics import Statistics
 from hindsight.statistics.base import Array
@@ -23,6 +23,7 @@ class R2(Metric):
     name = "r2"
     tasks = REGRESSION
     direction = Direction.HIGHER
+    family = Family.ERRORS
     undefined = "the labelled rows have no spread"
 
     def terms(self, statistics: Statistics) -> Array:

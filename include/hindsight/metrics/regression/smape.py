@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hindsight.domain.values import Direction
-from hindsight.metrics.base import REGRESSION, Mean, regression
+from hindsight.metrics.base import REGRESSION, Family, Mean, regression
 from hindsight.statistics import Statistics
 from hindsight.statistics.base import Array
 
@@ -17,6 +17,7 @@ class SymmetricMeanAbsolutePercentageError(Mean):
     name = "smape"
     tasks = REGRESSION
     direction = Direction.LOWER
+    family = Family.ERRORS
     undefined = "no prediction has a label"
 
     def terms(self, statistics: Statistics) -> Array:

@@ -1,0 +1,209 @@
+"""How far features, and what the model says of them, are from the reference."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from math import hypot, inf, isfinite
+from typing import Any, ClassVar, Final
+
+from hindsight.detectors.base import FOUR_WEEKS, BaseDetector, Finding, Series, insufficient
+from hindsight.detectors.methods.kept import kept, whole_names
+from hindsight.detectors.methods.shares import adjusted, chance
+from hindsight.domain.spec import MonitorSpec
+from hindsight.domain.values import NO_LABELS, Horizon, IncidentClass, Severity, Span, Verdict
+
+LIMITS: Final[Mapping[str, float]] = {
+    "psi": 0.25,
+    "jensen_shannon": 0.05,
+    "chi_square": 0.06,
+    "kolmogorov_smirnov": 0.2,
+    "wasserstein": 0.2,
+    "mean_shift": 0.2,
+}
+"""How far a feature may be off, by metric: what a shift by half a standard deviation gives of a normal one.
+
+That is 0.25 in the population stability index, the usual "act" (Lewis, 1994); a mean may shift by a fifth.
+"""
+
+OF_ANSWERS: Final = (
+    "mean_score",
+    "predicted_positive_rate",
+    "score_spread",
+    "class_share",
+    "mean_prediction",
+    "prediction_spread",
+)
+"""What of a model's answers is compared with the reference, where the monitor keeps it."""
+
+SHOWN: Final = 3
+"""Features that a sentence names at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """How far something is off, beside how far it may be, and how likely that is chance."""
+
+    name: str
+    far: float
+    limit: float
+    p_value: float
+    words: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drift(BaseDetector):
+    """Breaches when features, or the model's answers, surely are farther from the reference than `limit`.
+
+    `metric` is a distance of features' distributions, `psi` for every feature or `psi(temp)` for one; it
+    already is less what chance alone gives and has an error that knows how days differ (see the metric).
+    By default `limit` is what a shift of half a standard deviation makes of it.  With `predictions` the
+    mean score, the predicted rates and their like are looked at too, where the monitor keeps them: each
+    may move by `change`, a share of its value in the reference.  All are one family: what breaches stands
+    at a false-discovery rate of 1 - `evidence` (Benjamini and Hochberg, 1995), and one verdict names it
+    in order.
+
+    Drift says why a model may fail and not that it does: never more than a warning.  Days of one week share
+    their weather and customers, so pool weeks; by the day nearly everything is far from a month.
+
+    False breaches: 0.0 % of windows with nothing wrong, of ten features and two answers; 0.4 % of windows in
+    which one feature is exactly as far off as it may be.
+
+    >>> Drift().sentence
+    'psi of every feature over 28d at 0d not above 0.25, answers within 20% of the reference (95% sure)'
+    """
+
+    kind: ClassVar[str] = "drift"
+
+    metric: str = "psi"
+    window: Span = FOUR_WEEKS
+    at: Horizon = NO_LABELS
+    limit: float | None = None
+    predictions: bool = True
+    change: float = 0.2
+    evidence: float = 0.95
+
+    @property
+    def carrier(self) -> str:
+        return "volume"
+
+    @property
+    def needs_reference(self) -> bool:
+        return self.predictions
+
+    @property
+    def incident_class(self) -> IncidentClass:
+        return IncidentClass.INPUTS
+
+    @property
+    def bare(self) -> str:
+        """The metric without its feature."""
+        return self.metric.partition("(")[0]
+
+    @property
+    def allowed(self) -> float:
+        """How far a feature may be off."""
+        return LIMITS.get(self.bare, inf) if self.limit is None else self.limit
+
+    def others(self, spec: MonitorSpec) -> tuple[str, ...]:
+        """The distance of each feature that it is asked for, and what of the answers is kept."""
+        answers = (name for name in kept(spec) if name.partition("(")[0] in OF_ANSWERS)
+        return (*whole_names(spec, self.metric), *(answers if self.predictions else ()))
+
+    def problems(self) -> Iterable[str]:
+        yield from super().problems()
+        if self.bare not in LIMITS:
+            yield f"drift is measured by {', '.join(LIMITS)}, not by {self.metric!r}"
+        if self.limit is not None and not 0 < self.limit < inf:
+            yield f"`limit` is how far a feature may be off, more than 0, not {self.limit}"
+        if not 0 < self.change < inf:
+            yield f"`change` is the share by which an answer may move, more than 0, not {self.change}"
+        if not 0 < self.evidence < 1:
+            yield f"evidence {self.evidence} is not between 0 and 1"
+        if self.segments:
+            yield "features are counted for all segments together, so `segments` does not go with drift"
+
+    @property
+    def sentence(self) -> str:
+        of = self.metric if "(" in self.metric else f"{self.metric} of every feature"
+        answers = f", answers within {self.change:.0%} of the reference" if self.predictions else ""
+        return (
+            f"{of} over {self.window} at {self.at} not above {self.allowed:g}{answers} "
+            f"({self.evidence:.0%} sure)"
+        )
+
+    def examine(self, series: Series) -> Finding:
+        family = [
+            moved
+            for name, other in series.others.items()
+            if (moved := self._of_feature(name, other) or self._of_answer(name, other)) is not None
+        ]
+        if not family:
+            reasons = (other.latest.reason for _, other in sorted(series.others.items()))
+            why = (
+                next(filter(None, reasons), None)
+                or series.no_reference
+                or series.latest.reason
+                or "no feature has a value"
+            )
+            return insufficient(f"{why}.")
+        chances = adjusted({each.name: each.p_value for each in family})
+        order = sorted(family, key=lambda each: (-each.far / each.limit, each.name))
+        beyond = [each for each in order if each.far > each.limit]
+        sure = [each for each in beyond if chances[each.name] <= 1.0 - self.evidence]
+        numbers: dict[str, Any] = {
+            "p_value": min(chances.values()),
+            "details": {
+                "distances": {each.name: each.far for each in order},
+                "drifted": [each.name for each in sure],
+            },
+        }
+        if "(" in self.metric and len(family) == 1:
+            numbers |= {"observed": family[0].far, "upper": family[0].limit}
+        if sure:
+            rest = len(family) - len(sure)
+            others = f"; {rest} of {len(family)} did not" if rest else ""
+            reason = f"{said(sure)}{others}."
+            return Finding(Verdict.BREACH, reason, severity=Severity.WARNING, **numbers)
+        if beyond:
+            reason = f"{said(beyond)}, but not surely."
+            return Finding(Verdict.CLEAR, reason, severity=Severity.WATCH, **numbers)
+        farthest = f"{order[0].words} is farthest, and may be {order[0].limit:g}"
+        return Finding(Verdict.CLEAR, f"none of {len(family)} moved far: {farthest}.", **numbers)
+
+    def _of_feature(self, name: str, series: Series) -> Moved | None:
+        """How far a feature is off; None if that has no value, or is none of a feature."""
+        value, error = series.latest.value, series.latest.standard_error
+        if name.partition("(")[0] != self.bare or value is None or not isfinite(value):
+            return None
+        feature = name.partition("(")[2].removesuffix(")")
+        words = f"{feature} ({self.bare} {value:.3g})"
+        return Moved(name, max(value, 0.0), self.allowed, chance(value - self.allowed, error), words)
+
+    def _of_answer(self, name: str, series: Series) -> Moved | None:
+        """How far an answer has moved, as a share of the reference's; None without a reference."""
+        latest, reference, fixed = series.latest, series.reference, series.fixed
+        if name.partition("(")[0] not in OF_ANSWERS or latest.value is None or not isfinite(latest.value):
+            return None
+        base, own = (fixed, 0.0) if fixed is not None else (None, None)
+        if base is None and reference is not None:
+            base, own = reference.value, reference.standard_error
+        if not base or not isfinite(base):
+            return None
+        far = abs(latest.value - base)
+        side = 1.0 + self.change if abs(latest.value) > abs(base) else 1.0 - self.change
+        known = latest.standard_error is not None and own is not None
+        error = hypot(latest.standard_error or 0.0, side * (own or 0.0)) if known else None
+        share = far / abs(base)
+        if not isfinite(share):
+            return None
+        way = "up" if latest.value > base else "down"
+        words = f"{name} ({way} by {share:.0%} to {latest.value:.3g})"
+        return Moved(name, share, self.change, chance(far - self.change * abs(base), error), words)
+
+
+def said(moved: list[Moved]) -> str:
+    """What moved, the farthest first."""
+    told = ", ".join(each.words for each in moved[:SHOWN])
+    more = len(moved) - SHOWN
+    return f"{told}{f' and {more} more' if more > 0 else ''} moved far from the reference"

@@ -1,0 +1,1 @@
+"""Numeric routines that several detectors share: arrays in, numbers out, nothing of monitors."""

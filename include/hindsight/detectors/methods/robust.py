@@ -1,0 +1,58 @@
+"""Level and spread of a few numbers of which some may be wild, and the phases of a week."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float64]
+
+OF_NORMAL: Final = 1.4826022185056018
+"""The standard deviation of a normal distribution over its median absolute deviation."""
+
+OF_MEDIAN: Final = float(np.pi / 2.0)
+"""The variance of a median of many normal numbers over that of their mean."""
+
+
+def spread(residuals: Array, groups: int = 1) -> float:
+    """The standard deviation behind residuals from the medians of so many groups, by their median size.
+
+    Residuals from a median of few are too small, as it lies on one of them or midway between two: the size is
+    multiplied by the root of n / (n - 2 groups), with which it is right within 5 % from four to a group up
+    (measured in the tests).  Less than half of the numbers may be
+    anything without moving it far (median absolute deviation: Hampel, 1974).
+
+    >>> rng = np.random.default_rng(1)
+    >>> round(spread(rng.normal(0.0, 2.0, 4000)), 1)
+    2.0
+    >>> spread(np.array([0.0, 0.0, 0.0, 50.0]))
+    0.0
+    """
+    many = len(residuals)
+    if many < 2:
+        return 0.0
+    freedom = many / max(many - 2 * groups, 1)
+    return float(OF_NORMAL * np.median(np.abs(residuals)) * np.sqrt(freedom))
+
+
+def phase(when: date) -> int:
+    """The day of the week, or the hour of the week: what comes again every seven days.
+
+    >>> from datetime import UTC
+    >>> phase(date(2024, 6, 3)), phase(datetime(2024, 6, 4, 5, tzinfo=UTC))
+    (0, 29)
+    """
+    return 24 * when.weekday() + when.hour if isinstance(when, datetime) else when.weekday()
+
+
+def named(when: date) -> str:
+    """The phase of a day or an hour in words.
+
+    >>> named(date(2024, 6, 3))
+    'Mondays'
+    """
+    day = f"{when:%A}s"
+    return f"{day} at {when:%H}:00 UTC" if isinstance(when, datetime) else day

@@ -1,0 +1,158 @@
+"""On read: an explanation of a breach, from the stored statistics; nothing is written."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from datetime import date
+from typing import Final
+
+import sqlalchemy as sa
+
+from hindsight.domain.records import Detection
+from hindsight.domain.spec import MonitorSpec
+from hindsight.domain.values import (
+    Horizon,
+    Verdict,
+)
+from hindsight.errors import HindsightError
+from hindsight.explanation import Explanation, Moved, advice
+from hindsight.explanation.levels import (
+    Change,
+)
+from hindsight.incidents.judgements import worst_first
+from hindsight.pipeline.breach import SAID, Breach
+from hindsight.pipeline.plan import zone
+from hindsight.pipeline.runtime import Runtime
+from hindsight.policy import Decision, Kind
+from hindsight.wording import last_day
+
+LOGGER = logging.getLogger(__name__)
+
+MATERIAL: Final = 1.1
+"""Factor by which another metric must surely have changed to be told."""
+
+TRUE: Final = frozenset({"positive_rate", "mean_actual"})
+"""What came true, whatever the model said."""
+
+
+def explain(
+    spec: MonitorSpec, detection: Detection, connection: sa.Connection, runtime: Runtime
+) -> Explanation:
+    """What stands beside this detection: where, since when, with what, and what to do.
+
+    It is compared with the reference at the same age or, where there is none or the version was not in it,
+    with the units before the window.
+    """
+    breach = Breach(spec, detection, connection, runtime)
+    dated, first = breach.dated()
+    metrics = breach.alongside()
+    change = breach.change
+    drifts, gaps = breach.inputs()
+    breached, notes = breach.quality()
+    faults = (*gaps, *breached)
+    splits, unsplit = breach.splits(change)
+    came, amount = breach.company(dated)
+    moved = Moved(
+        task=spec.task,
+        incident_class=detection.incident_class,
+        metrics=metrics,
+        mature=breach.is_mature(metrics.get("coverage")),
+        faults=faults,
+        drifts=drifts,
+        scored=spec.predictions.columns.score is not None,
+        classes=len(spec.classes),
+    )
+    return Explanation(
+        monitor=spec.monitor,
+        detector=detection.detector,
+        metric=detection.metric,
+        version=detection.version,
+        segment=detection.segment,
+        window=detection.window,
+        first=breach.window.start,
+        last=breach.window.end,
+        horizon=detection.horizon,
+        against=breach.against,
+        advice=advice(moved),
+        change=change,
+        since=dated,
+        dated_from=first,
+        splits=splits,
+        unsplit=unsplit,
+        drifts=drifts,
+        others=tuple(told(spec, detection.metric, metrics)),
+        versions=came,
+        volume=amount,
+        faults=faults,
+        notes=notes,
+    )
+
+
+def explanations(
+    spec: MonitorSpec, decision: Decision, runtime: Runtime, connection: sa.Connection
+) -> dict[str, Explanation | None]:
+    """Those of the worst members of the open incidents that a message names, by the incident's id.
+
+    None for one that could not be explained: that is logged, and never holds the message back.
+    """
+    found: dict[str, Explanation | None] = {}
+    for case in decision.cases if decision.kind is not Kind.REVISED else ():
+        worst = case.evidence[0]
+        if not case.incident.is_open or worst.detector not in explicable(spec):
+            continue
+        try:
+            with connection.begin_nested():  # an error of the database ends no more than this
+                found[case.incident.id] = explain(spec, worst, connection, runtime)
+        except Exception:
+            LOGGER.exception("The breach of %s by %s could not be explained", spec.monitor, worst.detector)
+            found[case.incident.id] = None
+    return found
+
+
+def explicable(spec: MonitorSpec) -> dict[str, Horizon]:
+    """The detectors whose breaches can be explained, with their age: a comparison of arms explains itself."""
+    return {each.name: each.at for each in spec.detectors if each.kind != "compare"}
+
+
+def told(spec: MonitorSpec, metric: str, metrics: Mapping[str, Change]) -> Iterable[Change]:
+    """The changes that are worth a clause: of the truth, of what the model said, and of the labels."""
+    for name, change in metrics.items():
+        if name == metric or name not in TRUE | {"coverage", *SAID[spec.task]}:
+            continue
+        material = change.turned(MATERIAL) if min(change.before, change.after) > 0.0 else change.moved()
+        if material:
+            yield change
+
+
+def breach_of(
+    spec: MonitorSpec, connection: sa.Connection, runtime: Runtime, day: date | None, detector: str | None
+) -> Detection:
+    """The gravest breach of the latest windows that breached, or of those that end on this local day.
+
+    At each detector's own horizon.  Of a given day a judgement without a breach will do; HindsightError if
+    there is none at all.
+    """
+    at = explicable(spec)
+    if detector is not None and detector not in at:
+        raise HindsightError(
+            f"{spec.monitor!r} has no detector {detector!r}; it has {', '.join(map(repr, at)) or 'none'}."
+        )
+    found = runtime.store.detections(
+        connection,
+        spec.monitor,
+        detector=list(at) if detector is None else detector,
+        verdict=Verdict.BREACH if day is None else None,
+    )
+    own = [each for each in found if each.horizon == at[each.detector]]
+    if day is not None:
+        own = [each for each in own if last_day(each, zone(spec)) == day]
+    if not own:
+        where = "" if day is None else f" of a window that ends on {day}"
+        by = "" if detector is None else f" by {detector!r}"
+        what = "breach" if day is None else "judgement"
+        raise HindsightError(f"The store holds no {what} of {spec.monitor!r}{where}{by}: nothing to explain.")
+    latest = max(each.as_of for each in own)
+    now = [each for each in own if day is not None or each.as_of == latest]
+    breaches = [each for each in now if each.verdict is Verdict.BREACH]
+    return worst_first(breaches or now)[0]

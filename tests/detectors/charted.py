@@ -1,0 +1,81 @@
+"""Days for charts: a reference, days after it, and the worlds in which nothing is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import Any, Final
+
+import numpy as np
+
+from hindsight.detectors import BaseDetector, Point, Series
+from hindsight.detectors.changepoint import Changepoint
+from hindsight.detectors.cusum import Cusum
+from hindsight.detectors.ewma import Ewma
+from hindsight.domain.values import Maturity, Status
+from hindsight.metrics import METRICS
+from hindsight.metrics.expectation import Expected
+
+FIRST: Final = date(2024, 6, 3)
+"""A Monday."""
+
+
+def point(day: int, value: float | None, error: float | None = 0.0095, **changes: Any) -> Point:
+    at = FIRST + timedelta(days=day)
+    made = Point(
+        start=at,
+        end=at,
+        value=value,
+        standard_error=error,
+        n=1000,
+        coverage=0.95,
+        maturity=Maturity.MATURE,
+        status=Status.OK if value is not None else Status.UNDEFINED,
+    )
+    return replace(made, **changes)
+
+
+def expecting(value: float) -> Expected:
+    return Expected(value, 0.0, 0.0, 0.0, 0.0, 0.01)
+
+
+def points(
+    values: Sequence[float] | np.ndarray[Any, Any], first: int = 0, error: float = 0.0095
+) -> list[Point]:
+    return [point(first + i, float(value), error) for i, value in enumerate(values)]
+
+
+def series(
+    reference: Sequence[Point], days: Sequence[Point], metric: str = "accuracy", **parts: Any
+) -> Series:
+    """The last of these days, with the others before it and the reference's days."""
+    known = [day.value for day in reference if day.value is not None]
+    pooled = None
+    if known:
+        pooled = replace(
+            reference[0], end=reference[-1].end, value=float(np.mean(known)), n=1000 * len(known)
+        )
+    given = {"reference": pooled, "reference_days": tuple(reference)} | parts
+    return Series(METRICS[metric], days[-1], tuple(days), **given)
+
+
+def accuracies(rng: np.random.Generator, days: int, first: int = 0) -> list[Point]:
+    """Days of 1,000 rows at an accuracy of 0.90, with the errors that the metric gives them."""
+    shares = (rng.binomial(1000, 0.9, size=days)) / 1000
+    return [point(first + i, float(p), float((p * (1 - p) / 1000) ** 0.5)) for i, p in enumerate(shares)]
+
+
+def cusum(rng: np.random.Generator) -> tuple[BaseDetector, Series]:
+    """The last of eight weeks of days with 1,000 rows each at the accuracy of the reference's 31, 0.90."""
+    return Cusum(metric="accuracy"), series(accuracies(rng, 31), accuracies(rng, 56, first=31))
+
+
+def ewma(rng: np.random.Generator) -> tuple[BaseDetector, Series]:
+    """The same for the moving average."""
+    return Ewma(metric="accuracy"), series(accuracies(rng, 31), accuracies(rng, 56, first=31))
+
+
+def changepoint(rng: np.random.Generator) -> tuple[BaseDetector, Series]:
+    """Three months of days with 1,000 rows each at an accuracy of 0.90."""
+    return Changepoint(metric="accuracy"), series([], accuracies(rng, 90))
