@@ -93,6 +93,25 @@ def test_an_edited_file_is_told(root: Path) -> None:
     path.write_text(text, encoding="utf-8")
 
 
+def test_what_another_detector_of_the_name_said_is_no_standing(root: Path) -> None:
+    path = root / "monitors" / "churn.yaml"
+    text = path.read_text(encoding="utf-8")
+    threshold = "  - {type: threshold, name: rollout, metric: brier, at: 3d, max: 0.9}\nnotify:\n"
+    try:
+        path.write_text(CHURN.replace("notify:\n", threshold), encoding="utf-8")
+        said("run", "churn", "--stale")
+        path.write_text(text, encoding="utf-8")
+        told = said("compare", "churn")
+        assert (
+            "Not judged yet, for the file has changed: `hindsight run MONITOR --stale` judges anew." in told
+        )
+        rollout = json.loads(said("compare", "churn", "--json"))[0]
+        assert (rollout["outdated"], rollout["recommendation"]) == (True, None)
+    finally:
+        path.write_text(text, encoding="utf-8")
+        said("run", "churn", "--stale")
+
+
 def test_a_monitor_that_compares_nothing_says_how(root: Path) -> None:
     plain = root / "monitors" / "plain.yaml"
     plain.write_text(CHURN.replace("monitor: churn", "monitor: plain"), encoding="utf-8")

@@ -102,27 +102,25 @@ def test_the_plain_message_reads_as_the_person_woken_by_it_needs_it() -> None:
         "Performance: critical, since Sat 23 Feb 2013, open for 2 days\n"
         "  recall of v1 is 0.412, below 0.531 (95 % interval 0.388 to 0.436); "
         "expected 0.590, so 30 % lower.\n"
-        "  Today:         1 member joined\n"
-        "  Since:         Sat 23 Feb 2013; opened on Sat 2 Mar 2013\n"
-        "  Window:        28 days to Sun 24 Feb 2013\n"
-        "  How sure:      n = 8,204, 94 % labelled, labels 7 days old, p < 0.001\n"
-        "  Where:         version v1; all rows\n"
-        "  Members:       2 of 2 still breach\n"
-        "  Rule:          recall threshold (critical)\n"
-        "  Detector says: recall is 10 % and more below the reference, "
+        "  Today:    recall threshold of v1 in origin=JFK joined\n"
+        "  Since:    Sat 23 Feb 2013; opened on Sat 2 Mar 2013\n"
+        "  Window:   28 days to Sun 24 Feb 2013\n"
+        "  How sure: n = 8,204, 94 % labelled, labels 7 days old, p < 0.001\n"
+        "  Where:    version v1\n"
+        "  Members:  2 of 2 still breach\n"
+        "  Rule:     recall threshold (critical): recall is 10 % and more below the reference, "
         "and sampling error does not explain it\n"
         "  - also recall of v1 in origin=JFK is 0.200, below 0.531 [recall threshold]\n"
         "\n"
         "Label health: warning, since Sun 24 Feb 2013, opened today\n"
         "  Labels are missing: coverage of v1 is 12 %, below 80 % (95 % interval 9.6 % to 14 %). "
         "This says nothing of the model: what it did on these days is not known yet.\n"
-        "  Today:         opened\n"
-        "  Since:         Sun 24 Feb 2013; opened on Sun 3 Mar 2013\n"
-        "  Window:        28 days to Sun 24 Feb 2013\n"
-        "  How sure:      n = 25,000, labels 7 days old, p < 0.001\n"
-        "  Where:         version v1; all rows\n"
-        "  Rule:          coverage threshold (warning)\n"
-        "  Detector says: 12 % of the predictions have a label where 80 % are due\n"
+        "  Today:    opened\n"
+        "  Since:    Sun 24 Feb 2013; opened on Sun 3 Mar 2013\n"
+        "  Window:   28 days to Sun 24 Feb 2013\n"
+        "  How sure: n = 25,000, labels 7 days old, p < 0.001\n"
+        "  Where:    version v1\n"
+        "  Rule:     coverage threshold (warning): 12 % of the predictions have a label where 80 % are due\n"
         "\n"
         "Runbook: https://wiki.example.com/flight-delay?a=1&b=2\n"
         "Run: https://airflow.example.com/dags/monitor__flight_delay\n"
@@ -374,15 +372,15 @@ def test_an_explained_breach_says_what_to_do_where_and_with_what() -> None:
     assert told_of["Likely action"] == "recalibrate; retrain: not advised, because scores of UA are off"
     assert told_of["Likely where"] == (
         "carrier=UA explains 31 % of the fall with 13 % of the weight (within it, 0.610 to 0.120); "
-        "carrier=UA EV explains 22 % of the fall with 13 % of the weight (its share went from 12 % to 14 %)"
+        "'carrier=UA EV' explains 22 % of the fall with 13 % of the weight (its share went from 12 % to 14 %)"
     )
     assert told_of["What changed"] == (
-        "inputs drifted: temp UA (psi 3.80); positives 23 % to 12 %; version v2 UA appeared on "
-        "Wed 6 Feb 2013; 30 % fewer predictions than usual on such days"
+        "inputs drifted: 'temp UA' (psi 3.80); positives 23 % to 12 %; all against the reference, "
+        "2013-01-01 to 2013-01-26; version 'v2 UA' appeared on Wed 6 Feb 2013; 30 % fewer predictions than "
+        "usual on such days"
     )
     assert told_of["Since"] == (
-        "Fri 22 Feb 2013; opened on Fri 1 Mar 2013; the level changed about Thu 7 Feb 2013: 0.590 before, "
-        "0.400 from then on"
+        "Fri 22 Feb 2013; opened on Fri 1 Mar 2013; the level changed about Thu 7 Feb 2013"
     )
     assert document.first_line == compose(decided(story("B"), 0), spec()).first_line, (
         "it stands alone as before"
@@ -396,12 +394,18 @@ def test_a_breach_that_is_everywhere_is_told_as_that() -> None:
     quiet = Split("carrier", -0.178, True, (part("carrier=UA", -0.05, -0.05, (0.6, 0.4), out=False),))
     found = explained(splits=(quiet,), drifts=(), others=(), versions=(), volume=None)
     assert dict(facts(found))["Likely where"] == "no segment stands out: it is everywhere"
-    assert dict(facts(found))["What changed"] == "nothing else that is watched has surely changed"
+    assert dict(facts(found))["What changed"] == (
+        "nothing else that is watched has surely changed (against the reference, 2013-01-01 to 2013-01-26)"
+    )
     few = replace(quiet, parts=(replace(quiet.parts[0], p_value=None),))
     told_of = dict(facts(explained(splits=(few,))))
     assert told_of["Likely where"] == "its segments have too few rows to tell"
     assert "Likely where" not in dict(facts(explained(segment="origin=JFK"))), "it is there, and nowhere else"
-    mixed = replace(quiet, parts=(part("carrier=UA", -0.178, -0.05, (0.6, 0.5), out=False),))
+    mixed = replace(quiet, parts=(part("carrier=UA", -0.178, -0.05, (0.6, 0.5), out=False),), mix_error=0.03)
+    noise = replace(mixed, mix_error=0.1)
+    assert (
+        dict(facts(explained(splits=(noise,))))["Likely where"] == "no segment stands out: it is everywhere"
+    )
     assert dict(facts(explained(splits=(mixed,))))["Likely where"].endswith(
         "72 % of it is another mix of carrier, not change within"
     )
@@ -413,6 +417,63 @@ def test_a_breach_that_could_not_be_explained_is_told_all_the_same() -> None:
         Fact("Likely action", "could not be explained; the run's log says why") in document.sections[0].facts
     )
     assert document.first_line == compose(decided(story("B"), 0), spec()).first_line
+
+
+def test_slack_shows_every_fact_and_the_advice_whole_however_many_incidents_there_are() -> None:
+    """Ten facts of an explained incident with several members, in one block each."""
+    detections = [*story("B"), *story("B", segment="origin=JFK")]
+    decision = decided(detections, 0)
+    found = {decision.cases[0].incident.id: explained("U" * 50)}
+    document = compose(decision, spec(), snapshots=map(snapshot_of, detections), explanations=found)
+    (section,) = document.sections
+    assert [fact.label for fact in section.facts][-3:] == ["Where", "Members", "Rule"]
+    for times in (1, 3, 5):
+        blocks = slack_blocks(replace(document, sections=(section,) * times))
+        shown = [text["text"] for text in texts(blocks)]
+        for fact in section.facts:
+            assert shown.count(f"{fact.label}: {fact.value}") == times, (times, fact)
+        assert len(blocks) <= 4 + times
+
+
+def test_long_facts_are_cut_before_short_ones() -> None:
+    facts = (Fact("Long", "x" * 1900), Fact("Action", "y" * 300), Fact("Rule", "z"))
+    sections = (Section("head", "lead", facts, ("i" * 700,) * 6),) * 8
+    document = replace(told(story("B"), 0), sections=sections)
+    assert_harmless(document)
+    shown = [text["text"] for text in texts(slack_blocks(document))]
+    assert shown.count("Rule: z") == 8
+    assert max(len(text) for text in shown if text.startswith("Long")) < 600
+    assert shown.count(f"Action: {'y' * 300}") == 8
+
+
+def test_what_is_a_share_stays_one_and_what_is_counted_has_no_interval() -> None:
+    made = detection(
+        0,
+        metric="null_share(temp)",
+        observed=1.0,
+        expected=0.0,
+        lower=None,
+        upper=0.05,
+        incident_class=IncidentClass.DATA_QUALITY,
+    )
+    document = compose(decided([made], 0), spec(), snapshots=[snapshot_of(made, standard_error=0.002)])
+    assert "95 % interval >99.9 % to 100 %" in plain(document) or "to 100 %); expected 0 %" in plain(document)
+    made = detection(0, observed=0.01, expected=0.5)
+    document = compose(decided([made], 0), spec(), snapshots=[snapshot_of(made, standard_error=0.02)])
+    assert "95 % interval 0.000 to 0.049" in plain(document).replace("interval 0 to", "interval 0.000 to")
+    made = detection(0, metric="labels_learnt", observed=0.0, expected=None, lower=1.0)
+    document = compose(decided([made], 0), spec(), snapshots=[snapshot_of(made, standard_error=1.0)])
+    assert "interval" not in plain(document)
+
+
+def test_what_grew_is_named_for_what_it_became() -> None:
+    document = told([*story("BB"), *story("..B")[:0], detection(1, severity=CRITICAL)], 1)
+    (fact,) = [fact for fact in document.sections[0].facts if fact.label == "Today"]
+    assert "became critical" in fact.value
+    quiet = [*story("B", severity=Severity.WATCH), detection(1)]
+    decision = decided(quiet, 1)
+    assert "became a warning" in decision.reason
+    assert "became a warning" in plain(compose(decision, spec()))
 
 
 # --- hostile text -------------------------------------------------------------------------------

@@ -99,6 +99,17 @@ def test_members_escalation_and_the_end_of_a_told_incident_are_told() -> None:
     assert not end.cases[0].incident.is_open
 
 
+def test_what_was_only_watched_and_becomes_a_warning_is_told_as_one() -> None:
+    detections = [*story("BB", severity=Severity.WATCH), *story(".B", detector="recall 28d")]
+    decision = live(detections, 1)
+    assert decision.reason.startswith(
+        "1 incident grew; 1 incident became a warning; 1 incident found in silence"
+    )
+    assert decision.severity is WARNING
+    critical = [*story("BB", severity=Severity.WATCH), *story(".B", detector="skill", severity=CRITICAL)]
+    assert live(critical, 1, told_on(0, critical)).reason == "1 incident grew; 1 incident became critical"
+
+
 def test_the_end_of_an_incident_nobody_was_told_of_is_no_news() -> None:
     decision = live(story("BCC"), 2)
     assert decision.act is Act.NOTHING

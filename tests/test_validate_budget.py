@@ -70,6 +70,17 @@ def test_a_budget_shows_the_bounds_that_it_solved(root: Path) -> None:
     assert expected(solved)[0] <= 1 / 90 * (1 + 1e-6)
 
 
+def test_a_budget_that_some_rules_know_nothing_of_is_not_said_to_be_kept(tmp_path: Path) -> None:
+    """It once was "within its budget" while most of the rules had no bound."""
+    some = verdict(loaded(tmp_path, CHURN + "budget: 1 per 90d\n"))
+    assert " by the 1 rule that can say, within the budget of 1 per 90d as far as these go; " in some
+    assert "nothing is known of 1 rule (threshold:recall:7d@3d)" in some
+    head = CHURN.partition("detectors:")[0]
+    none = verdict(loaded(tmp_path, f"{head}detectors:\n  - {PLAIN}\nbudget: 1 per 90d\n"))
+    said = "no rule says how often it is wrong, so the budget of 1 per 90d is without effect."
+    assert none == f"churn: {said}"
+
+
 def test_a_tighter_budget_asks_for_more_evidence(tmp_path: Path) -> None:
     text = CHURN.replace(PLAIN, SURE)
     evidence = []

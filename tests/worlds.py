@@ -23,8 +23,13 @@ import duckdb
 import psycopg
 import sqlalchemy as sa
 
+from hindsight.detectors.changepoint import Changepoint
+from hindsight.detectors.cusum import Cusum
+from hindsight.detectors.ewma import Ewma
+from hindsight.detectors.missing import Missing
 from hindsight.detectors.threshold import Threshold
 from hindsight.detectors.trend import Trend
+from hindsight.detectors.volume import Volume
 from hindsight.domain.spec import (
     GroundTruth,
     LabelColumns,
@@ -318,7 +323,7 @@ def monitor(task: Task = Task.BINARY, **changes: Any) -> MonitorSpec:
 
 
 def watched(spec: MonitorSpec, first: date, days: int) -> MonitorSpec:
-    """The monitor with a reference of these days, and detectors of every kind that is to be had."""
+    """The monitor with a reference of these days, and detectors that look at windows in every way."""
     metrics = {Task.BINARY: "recall", Task.MULTICLASS: "accuracy", Task.RANKING: "mrr"}
     metric = metrics.get(spec.task, "mae")
     worse = 0.02 if spec.task is Task.REGRESSION else -0.02
@@ -342,6 +347,29 @@ def watched(spec: MonitorSpec, first: date, days: int) -> MonitorSpec:
             Trend(metric=metric, window=Span(14), at=Horizon(3), slope=0.0),
         ),
     )
+
+
+def watched_by_all(spec: MonitorSpec, first: date, days: int) -> MonitorSpec:
+    """The same, and detectors of every other kind, of segments too."""
+    spec = watched(spec, first, days)
+    metric, worse, adjust = spec.detectors[0].metric, spec.detectors[0].relative, spec.detectors[1].adjust
+    more = (
+        Threshold(
+            metric=metric,
+            relative=worse,
+            window=Span(3),
+            at=Horizon(3),
+            segments=("origin",),
+            name="by origin",
+        ),
+        Cusum(metric=metric, past=Span(20), at=Horizon(1), adjust=adjust),
+        Ewma(metric=metric, past=Span(20), at=Horizon(3)),
+        Changepoint(metric=metric, past=Span(20), at=Horizon(1)),
+        Volume(past=Span(21)),
+        Missing(past=Span(10)),
+        Missing(metric="coverage", past=Span(10), at=Horizon(1)),
+    )
+    return replace(spec, detectors=(*spec.detectors, *more))
 
 
 def at(spec: MonitorSpec, place: dict[str, Any], **more: Any) -> MonitorSpec:

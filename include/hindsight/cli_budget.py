@@ -1,4 +1,8 @@
-"""What `hindsight validate` prints of a monitor's rules: how often they cry wolf, at most."""
+"""What `hindsight validate` prints of a monitor's rules: how often they cry wolf, at most.
+
+"At most" is meant: a rule with a bound is reckoned with the truth on that bound, where it is wrong most
+often.  A model as good as its reference is far from it and opens far less.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,7 @@ from rich.text import Text
 from hindsight.detectors.base import BaseDetector
 from hindsight.detectors.budget import expected, within
 from hindsight.domain.spec import MonitorSpec
+from hindsight.domain.values import Budget
 from hindsight.wording import counted
 
 MONTH: Final = 30
@@ -38,14 +43,23 @@ def verdict(spec: MonitorSpec) -> str:
     said = f"{spec.monitor}: no rule says how often it is wrong"
     if known:
         said = f"{spec.monitor}: {per_month(a_day)} false alarms in {MONTH} days and version"
-    if spec.budget is not None and known:
-        over = a_day > spec.budget.a_day * (1 + 1e-9)
-        said += f", {'more than' if over else 'within'} its budget of {spec.budget}"
+    if spec.budget is not None:
+        said += of_budget(spec.budget, a_day, known, len(unknown))
     if unknown and known:
         said += (
             f"; nothing is known of {counted(len(unknown), 'rule')} ({', '.join(d.name for d in unknown)})"
         )
     return f"{said}."
+
+
+def of_budget(budget: Budget, a_day: float, known: int, unknown: int) -> str:
+    """How the rules keep to a budget, as the end of a sentence: it binds only those that can say."""
+    if not known:
+        return f", so the budget of {budget} is without effect"
+    place = "more than" if a_day > budget.a_day * (1 + 1e-9) else "within"
+    if not unknown:
+        return f", {place} its budget of {budget}"
+    return f" by the {counted(known, 'rule')} that can say, {place} the budget of {budget} as far as these go"
 
 
 def per_month(a_day: float | None) -> str:

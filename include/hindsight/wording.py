@@ -130,18 +130,24 @@ def chance(p_value: float) -> str:
     return "p < 0.001" if p_value < 0.001 else f"p = {p_value:.{3 if p_value < 0.1 else 2}f}"
 
 
-def interval(value: float, standard_error: float, *, as_share: bool = False) -> str:
+def interval(
+    value: float,
+    standard_error: float,
+    *,
+    as_share: bool = False,
+    ends: tuple[float, float] = (-math.inf, math.inf),
+) -> str:
     """The 95 % interval of a value, in the digits of its error; that of a share stays between 0 and 1.
+
+    `ends` are what no such value is below, or above.
 
     >>> interval(0.412, 0.0123), interval(0.99, 0.01, as_share=True)
     ('95 % interval 0.388 to 0.436', '95 % interval 97 % to 100 %')
     """
     reach = Z95 * standard_error
-    ends = value - reach, value + reach
-    if as_share:
-        low, high = (share(min(max(end, 0.0), 1.0)) for end in ends)
-    else:
-        low, high = (figure(end, standard_error) for end in ends)
+    least, most = (0.0, 1.0) if as_share else ends
+    found = (min(max(end, least), most) for end in (value - reach, value + reach))
+    low, high = (share(end) if as_share else figure(end, standard_error) for end in found)
     return f"95 % interval {low} to {high}"
 
 
@@ -242,5 +248,6 @@ def headline(detection: Detection, zone: ZoneInfo) -> str:
 
 def is_missing_labels(detection: Detection) -> bool:
     """Whether the breach says that truth is missing, and so nothing about the model."""
-    passed = side(detection)
-    return detection.incident_class is IncidentClass.LABEL_HEALTH and (passed is None or passed[0] == "below")
+    passed, counts = side(detection), detection.metric in ("coverage", "labels_learnt")
+    fewer = passed[0] == "below" if passed is not None else "since" in detection.details
+    return detection.incident_class is IncidentClass.LABEL_HEALTH and counts and fewer

@@ -171,7 +171,7 @@ def test_a_day_by_the_day_and_one_by_the_hour_are_not_the_same_statistics(loaded
                     "type: trend, metric: recall, window: 6h",
                 )
             ],
-            "11:5: a trend needs a window of at least 14h, not 6h",
+            "11:5: a trend needs a window of at least 72h, not 6h",
         ),
         (
             [

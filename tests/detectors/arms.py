@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from hindsight.detectors import BaseDetector, Point, Series
-from hindsight.detectors.arms import Arms
+from hindsight.detectors.arms import Arms, Plan, courses
 from hindsight.detectors.compare import Compare, Experiment
 from hindsight.detectors.contrast import Contrast
 from hindsight.domain.values import Horizon, Maturity, Status
@@ -73,6 +73,7 @@ def look(shares: Mapping[str, tuple[Array, Array]], days: int) -> Arms:
             name: of_shares(name, control[:days], treatment[:days])
             for name, (control, treatment) in shares.items()
         },
+        daily=tuple((int(one), int(other)) for one, other in zip(*rows, strict=True)),
     )
 
 
@@ -97,6 +98,15 @@ def drawn(
     return arms[0], arms[1]
 
 
+def decision(plan: Plan, seen: Sequence[Arms]) -> tuple[date, int] | None:
+    """The first day on which it was sure which arm is better, and which."""
+    for course in courses(plan, seen):
+        gap = course.gaps.get(plan.metric)
+        if course.sound and gap is not None and gap.since is not None:
+            return gap.since, gap.surely
+    return None
+
+
 def experiment(seen: Sequence[Arms], metric: str = "accuracy") -> Experiment:
     """The series of the last of these looks."""
     contrast = seen[-1].contrasts.get(metric)
@@ -106,4 +116,4 @@ def experiment(seen: Sequence[Arms], metric: str = "accuracy") -> Experiment:
 
 def world(rng: np.random.Generator) -> tuple[BaseDetector, Series]:
     """The last day of two weeks with 500 rows a day and side, both at a rate of 0.10."""
-    return compare(), experiment([look({"accuracy": drawn(rng, 14, (0.10, 0.10))}, 14)])
+    return compare(), experiment(looks({"accuracy": drawn(rng, 14, (0.10, 0.10))}))

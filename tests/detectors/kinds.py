@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -23,10 +23,18 @@ World = Callable[[np.random.Generator], tuple[BaseDetector, Series]]
 
 def threshold(rng: np.random.Generator) -> tuple[BaseDetector, Series]:
     """A day of 100 rows at the accuracy of the reference, 0.90, which rests on 28 such days."""
-    latest, reference = (int(hits) for hits in rng.binomial([100, 2800], 0.9))
-    pooled = share_day(0, reference, 2800, end=FIRST + timedelta(days=27))
-    series = Series(find("accuracy"), share_day(40, latest, 100), (), reference=pooled)
-    return Threshold(metric="accuracy"), series
+    return Threshold(metric="accuracy"), of_shares(
+        rng.binomial(100, 0.9, size=28), int(rng.binomial(100, 0.9))
+    )
+
+
+def of_shares(reference: np.ndarray[Any, Any], hits: int) -> Series:
+    """A day of 100 rows with so many hits, and the days of a reference."""
+    days = tuple(share_day(number, int(each), 100) for number, each in enumerate(reference))
+    rows = 100 * len(days)
+    pooled = share_day(0, int(reference.sum()), rows, end=FIRST + timedelta(days=len(days) - 1))
+    latest = share_day(40, hits, 100)
+    return Series(find("accuracy"), latest, (), reference=pooled, reference_days=days)
 
 
 def trend(rng: np.random.Generator) -> tuple[BaseDetector, Series]:

@@ -123,7 +123,7 @@ def feedback_loop(rng: np.random.Generator) -> tuple[BaseDetector, Series]:
     others = {
         name: Series(
             find(name.partition(" ")[0]),
-            day(60, float(value), float(error), **window()),
+            day(60, float(value), float(error), **(window() | {"n": 2_800 if " in " in name else 28_000})),
             (),
             reference=None if base is None else day(0, float(base), float(error), **REFERENCE),
             **reference,

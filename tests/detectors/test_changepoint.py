@@ -83,6 +83,21 @@ def test_a_change_that_does_not_matter_or_is_not_sure_is_clear() -> None:
     assert examined(days((0.90, 40), (0.852, 40), error=0.03), "accuracy").verdict is CLEAR
 
 
+@pytest.mark.parametrize("level", [0.9, 0.8, 0.6])
+def test_days_that_differ_more_than_their_rows_say_have_one_level(level: float) -> None:
+    rng, breached = np.random.default_rng(3), 0
+    binomial = (level * (1 - level) / 1000) ** 0.5
+    for _ in range(60):
+        chances = np.clip(level + binomial * 35**0.5 * rng.standard_normal(90), 0.01, 0.999)
+        shares = rng.binomial(1000, chances) / 1000
+        shown = [
+            replace(each, standard_error=float((p * (1 - p) / 1000) ** 0.5))
+            for each, p in zip(points(shares), shares, strict=True)
+        ]
+        breached += examined(shown, "accuracy").verdict is BREACH
+    assert breached <= 2
+
+
 def test_noise_has_one_level() -> None:
     found = examined(days((0.46, 60)))
     assert found.verdict is CLEAR

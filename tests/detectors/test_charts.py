@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 
 from hindsight.detectors.methods.charts import (
+    BEYOND,
     Chart,
     CusumChart,
     EwmaChart,
     false_rate,
     run_length,
     solved,
+    standing,
 )
 
 PLAIN = CusumChart(0.5, most=99.0, one_day=99.0)
@@ -77,7 +79,7 @@ def step(
     """One step of many charts at once; `test_a_fold_is_its_steps` holds it to `fold`."""
     if isinstance(chart, CusumChart):
         move = np.minimum(z - chart.k, min(chart.most, chart.one_day * bound))
-        return np.clip(at + move, 0.0, chart.TOP * bound)
+        return np.clip(at + move, 0.0, BEYOND * bound)
     assert isinstance(chart, EwmaChart)
     most = chart.one_day * bound / chart.weight
     return at + chart.weight * (np.clip(z, -most, most) - at)
@@ -110,6 +112,25 @@ def test_solved_bounds_hold_with_the_error_of_the_reference(chart: Chart, days: 
         at = np.where(hit, 0.0, at)
     # Breaches come in clumps, one for each poor reference, hence the wide tolerance.
     assert found / (references * steps) == pytest.approx(rate, rel=0.15)
+
+
+@pytest.mark.parametrize("chart", [CusumChart(0.5), EwmaChart(0.2)])
+def test_where_a_chart_stands_is_that_of_a_simulation(chart: Chart) -> None:
+    days, bound = 28, solved(chart, 28, 1 / 200)
+    level, chance = standing(chart, bound, days)
+    assert (np.diff(level) > 0).all()
+    assert (np.diff(chance) <= 1e-12).all()
+    references, steps = 4000, 300
+    rng = np.random.default_rng(5)
+    mean = rng.standard_normal(references) / days**0.5
+    spread = np.sqrt(rng.chisquare(days - 1, references) / (days - 1))
+    at, found = np.zeros(references), 0
+    for i in range(steps):
+        at = step(chart, at, (rng.standard_normal(references) - mean) / spread, bound)
+        found += int((at > bound).sum()) if i >= 100 else 0
+    share = found / (references * (steps - 100))
+    assert float(np.interp(bound, level, chance)) == pytest.approx(share, rel=0.15)
+    assert share > 2 / 200, "it stands above the bound more often than it gets there"
 
 
 def test_a_bound_that_takes_the_reference_for_the_truth_would_breach_far_more_often() -> None:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from math import inf, isfinite, nan
 from typing import Any
 
@@ -13,12 +14,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import chi2
 
-from detectors.arms import START, compare, drawn, experiment, looks, of_shares, point, world
+from detectors.arms import START, compare, decision, drawn, experiment, looks, of_shares, point, world
 from hindsight.detectors import Finding, Series
-from hindsight.detectors.arms import Arms, decision
-from hindsight.detectors.compare import Compare
+from hindsight.detectors.arms import MISMATCH, Arms
+from hindsight.detectors.compare import SUREST, Compare, looked
 from hindsight.detectors.contrast import Contrast
+from hindsight.detectors.methods.trials import ratio_p
 from hindsight.domain.values import Direction, Horizon, Maturity, Severity, Span, Verdict
 from hindsight.metrics import find
 from hindsight.pipeline.experiments import harmonic
@@ -179,21 +182,203 @@ def test_arms_that_answer_the_same_requests_have_only_the_error_of_days() -> Non
     assert found.details["sample_ratio"] == {"seen": 0.5, "expected": None, "p_value": None}
 
 
-def test_what_an_earlier_look_was_sure_of_stays_decided() -> None:
-    part = np.concatenate([steady(0.80, 7), steady(0.69, 3), steady(0.66, 4)])
-    seen = looks({"accuracy": (steady(0.70), part)})
+def later(treatment: Array, control: float = 0.70) -> tuple[list[Arms], int]:
+    """Looks at a treatment against a steady control, and how many days they are."""
+    days = len(treatment)
+    return looks({"accuracy": (steady(control, days), treatment)}), days
+
+
+@pytest.mark.parametrize("better", [True, False])
+def test_looks_decide_together_and_what_is_printed_is_what_decides(better: bool) -> None:
+    """The days of the second week swing, so they alone would leave open what the first was sure of."""
+    sign = 1 if better else -1
+    weeks = steady(0.70 + sign * 0.06, 7), steady(0.70 + sign * 0.055, 7, swing=0.15)
+    seen, _ = later(np.concatenate(weeks))
     early, then = judged(seen[:7]), judged(seen)
-    assert early.details["recommendation"] == then.details["recommendation"] == "ship"
-    assert then.details["surely"] == "not known"
+    alone = judged(seen[-1:])
+    assert (alone.details["recommendation"], alone.details["surely"]) == ("continue", "not known")
+    wanted = "ship" if better else "revert"
+    assert early.details["recommendation"] == then.details["recommendation"] == wanted
+    assert then.details["surely"] == early.details["surely"] == ("better" if better else "worse")
     assert then.details["decided_on"] == early.details["decided_on"]
-    assert f"; it was surely better on {early.details['decided_on']}." in then.reason
+    low, high = then.details["interval"]
+    assert low > 0.0 if better else high < 0.0
+    least, most = sorted((abs(low), abs(high)))
+    assert (
+        f" by {least:.3g} to {most:.3g} (95% sure at every look; by this look alone it is open)"
+        in then.reason
+    )
+    lifts = then.details["lift_interval"]
+    assert lifts[0] > 0.0 if better else lifts[1] < 0.0
+    assert then.p_value is not None
+    assert alone.p_value is not None
+    assert then.p_value < 0.05 < alone.p_value
+    if not better:
+        assert (early.verdict, then.verdict, then.severity) == (BREACH, CLEAR, Severity.WATCH)
+        assert (then.lower, then.upper) == (None, None)
 
 
-def test_a_decision_that_the_figures_contradict_is_open_again() -> None:
-    part = np.concatenate([steady(0.80, 7), steady(0.58, 7)])
-    found = judged(looks({"accuracy": (steady(0.70), part)}))
+@given(st.lists(st.floats(0.62, 0.78), min_size=3, max_size=14))
+def test_a_decision_the_interval_and_the_p_value_go_together(rates: list[float]) -> None:
+    seen, _ = later(np.array([[round(rate * 1000), 1000.0] for rate in rates]))
+    told = judged(seen).details
+    low, high = told["interval"]
+    assert low <= told["difference"] <= high
+    assert (told["surely"] != "not known") == (low > 0.0 or high < 0.0)
+    assert (told["surely"] != "not known") == (told["p_value_any_look"] < 0.05)
+    assert (told["surely"] == "not known") == (told["decided_on"] is None)
+
+
+def test_what_was_better_and_is_surely_worse_is_reverted() -> None:
+    seen, days = later(np.concatenate([steady(0.80, 7), steady(0.30, 23)]))
+    found = judged(seen, days)
+    assert (found.verdict, found.details["recommendation"]) == (BREACH, "revert")
+    assert "; the effect changes with time, so earlier looks do not count since 2024-06-10" in found.reason
+    assert found.details["decided_on"] > found.details["changed_on"]
+
+
+def test_a_figure_that_leaves_what_earlier_looks_allowed_opens_the_question_again() -> None:
+    seen, _ = later(np.concatenate([steady(0.80, 7), steady(0.58, 7)]))
+    assert judged(seen[:7]).details["recommendation"] == "ship"
+    found = judged(seen)
     assert (found.verdict, found.details["recommendation"]) == (CLEAR, "continue")
-    assert "and points the other way by now: the effect changes with time" in found.reason
+    assert found.details["changed_on"] == "2024-06-10"
+    assert "the effect changes with time, so earlier looks do not count since 2024-06-10" in found.reason
+    assert found.details["decided_on"] is None
+
+
+def test_the_recommendation_does_not_flap() -> None:
+    """Three bad days, three good ones, and then chance: a case in which it went to and fro."""
+    for seed in range(4):
+        rng, days = np.random.default_rng(seed), 40
+        arms = steady(0.70, days), steady(0.70, days)
+        arms[1][:6, 0] = [600, 600, 600, 800, 800, 800]
+        for arm in arms:
+            arm[6:, 0] = rng.binomial(1000, 0.7, size=days - 6)
+        seen = looks({"accuracy": arms})
+        said = [judged(seen[:day], days).details["recommendation"] for day in range(1, days + 1)]
+        assert sum(one != other for one, other in pairwise(said)) <= 2
+
+
+def test_chance_alone_rarely_says_that_the_effect_changes() -> None:
+    rng = np.random.default_rng(5)
+    found = [judged(looks({"accuracy": drawn(rng, 14, (0.30, 0.35))})).details for _ in range(100)]
+    assert sum(told["changed_on"] is not None for told in found) <= 5
+
+
+def test_a_guardrail_that_was_broken_stays_so_but_opens_nothing() -> None:
+    """Like the metric that decides: by all looks together."""
+    recall = np.concatenate([steady(0.63, 7), steady(0.635, 7, swing=0.15)])
+    seen = looks({"accuracy": (steady(0.70), steady(0.80)), "recall": (steady(0.70), recall)})
+    early, then = (judged(seen[:day], guardrails={"recall": 0.02}) for day in (7, 14))
+    assert (early.verdict, early.details["recommendation"], early.p_value) == (BREACH, "block", None)
+    assert (then.verdict, then.severity, then.details["recommendation"]) == (CLEAR, Severity.WATCH, "block")
+    assert "where 0.02 is allowed (by this look alone it is open)" in then.reason
+    assert judged(seen[-1:], guardrails={"recall": 0.02}).details["recommendation"] == "continue"
+
+
+def test_a_day_whose_rows_were_not_shared_out_as_meant_decides_nothing_later() -> None:
+    control, treatment = steady(0.70), np.concatenate([steady(0.95, 3, 850), steady(0.70, 11, 1020)])
+    seen = looks({"accuracy": (control, treatment)})
+    assert judged(seen[:3]).details["recommendation"] == "block"
+    assert judged(seen[:3]).details["decided_on"] is None
+    found = judged(seen)
+    assert (found.details["decided_on"], found.details["changed_on"]) == (None, None)
+
+
+def test_whoever_acts_on_a_decision_makes_no_mismatch() -> None:
+    seen = looks({"accuracy": (steady(0.70), steady(0.80))})
+    last, on = seen[-1], seen[-1].end + timedelta(days=1)
+    after = replace(last, end=on, rows=(14_000, 17_000), today=(0, 3000), alone=1)
+    found = judged([*seen, after], 20)
+    assert (found.verdict, found.details["recommendation"]) == (CLEAR, "ship")
+    assert found.details["sample_ratio"]["seen"] == 0.5
+    undecided = looks({"accuracy": (steady(0.70), steady(0.701))})
+    alone = replace(after, contrasts=undecided[-1].contrasts)
+    assert judged([*undecided, alone], 20).details["recommendation"] == "block"
+
+
+def test_labels_that_come_later_in_one_arm_decide_nothing() -> None:
+    seen = looks({"accuracy": (steady(0.70), steady(0.80))})
+
+    def known(control: float, treatment: float, look: Arms = seen[-1], **options: Any) -> Finding:
+        contrast = look.contrasts["accuracy"]
+        sides = replace(contrast.control, coverage=control), replace(contrast.treatment, coverage=treatment)
+        odd = replace(contrast, control=sides[0], treatment=sides[1])
+        return judged([replace(look, contrasts={"accuracy": odd})], **options)
+
+    found = known(1.0, 0.9)
+    assert (found.verdict, found.details["recommendation"]) == (INSUFFICIENT, "continue")
+    late = "labels of v2 come later, or not at all: 90.0% of its rows have one against 100.0%"
+    assert found.reason == f"accuracy is not judged: {late}."
+    assert "labels of v1 come later" in known(0.9, 0.95).reason
+    assert known(0.995, 0.990).details["recommendation"] == "ship", "half a point is no matter"
+    few = looks({"accuracy": (steady(0.5, 14, 4), steady(0.5, 14, 4))})[-1]
+    assert known(1.0, 0.97, few, minimum=2).verdict is CLEAR, "two rows in fifty may be chance"
+
+
+def test_a_split_that_changes_with_time_decides_nothing() -> None:
+    """Both arms do the same on every day; but the treatment has more of the later days, which are better."""
+    rates, shares = np.repeat([0.70, 0.80], 7), np.repeat([0.2, 0.8], 7)
+    arms = [np.column_stack([rates * whole, whole]) for whole in (2000 * (1 - shares), 2000 * shares)]
+    seen = looks({"accuracy": (arms[0], arms[1])})
+    for split in (0.5, None):
+        found = judged(seen, split=split)
+        assert (found.verdict, found.details["recommendation"]) == (INSUFFICIENT, "continue")
+        moved = "the split changes with time (20.0% to 80.0% of a day's rows went to v2), so the arms are of"
+        assert found.reason == f"{moved} other days: begin anew."
+        assert found.details["decided_on"] is None
+    assert judged(seen[:7], split=0.2).verdict is CLEAR
+
+
+def test_a_ramp_with_nothing_between_the_arms_is_never_decided() -> None:
+    rng, days, wrong = np.random.default_rng(2), 21, 0
+    for _ in range(20):
+        treated = rng.binomial(4000, np.linspace(0.05, 0.5, days))
+        rate = np.linspace(0.70, 0.80, days)
+        arms = [np.column_stack([rng.binomial(n, rate), n]).astype(float) for n in (4000 - treated, treated)]
+        seen = looks({"accuracy": (arms[0], arms[1])})
+        wrong += decision(compare(days, split=None).plan, seen) is not None
+    assert wrong == 0
+
+
+def test_paired_arms_of_different_rows_are_not_paired() -> None:
+    seen = looks({"accuracy": (steady(0.70), steady(0.75, rows=600))})
+    found = judged(seen, paired=True)
+    assert (found.verdict, found.details["recommendation"]) == (INSUFFICIENT, "continue")
+    assert found.reason == (
+        "14,000 rows of v1 and 8,400 of v2 are not the same requests, and `paired` says that they are."
+    )
+
+
+@pytest.mark.parametrize("days, recommendation", [(6, "continue"), (7, "ship")])
+def test_paired_arms_take_a_week_of_days(days: int, recommendation: str) -> None:
+    seen, _ = later(steady(0.72, days, swing=0.002))
+    found = judged(seen, paired=True)
+    assert found.details["recommendation"] == recommendation
+    assert ("6 shared days cannot say how days differ" in found.reason) == (days < 7)
+
+
+def test_paired_days_that_all_differ_by_the_same_say_nothing() -> None:
+    control = np.array([[540.0 + day % 2, 600.0] for day in range(14)])
+    found = judged(looks({"accuracy": (control, control + np.array([1.0, 0.0]))}), paired=True)
+    assert (found.details["recommendation"], found.details["interval"]) == ("continue", None)
+    same = judged(looks({"accuracy": (control, control)}), paired=True)
+    assert same.details["interval"][0] < 0.0 < same.details["interval"][1]
+
+
+@pytest.mark.parametrize("rows, apart", [(600, 0.005), (1000, 0.002), (1000, 0.0004)])
+def test_a_shadow_with_nothing_between_the_arms_is_rarely_decided(rows: int, apart: float) -> None:
+    """Both arms answer alike but for few rows, in which either may be right."""
+    rng, wrong, trials = np.random.default_rng(rows), 0, 60
+    for _ in range(trials):
+        right = rng.binomial(rows, 0.9, size=14)
+        gained, lost = rng.binomial(rows, apart / 2, size=(2, 14))
+        hits = right, right + gained - lost
+        arms = [np.column_stack([each, np.full(14, rows)]).astype(float) for each in hits]
+        seen = looks({"accuracy": (arms[0], arms[1])})
+        wrong += decision(compare(14, paired=True).plan, seen) is not None
+    assert wrong <= 0.05 * trials
 
 
 def test_rows_that_are_shared_out_otherwise_than_meant_block() -> None:
@@ -354,15 +539,25 @@ def test_a_treatment_that_nobody_meets_any_more_is_no_breach() -> None:
     found = judged([*seen[:-1], replace(seen[-1], today=(1000, 0))])
     assert (found.verdict, found.severity, found.lower) == (CLEAR, None, None)
     assert found.details["recommendation"] == "revert"
-    assert found.reason.endswith("; v2 had no row on 2024-06-16, so nobody meets it now.")
+    assert found.reason.endswith("; v2 had no row on 2024-06-16, so nobody met it on that day.")
+
+
+def test_after_its_end_it_is_told_that_it_is_over() -> None:
+    last = experiment(looks({"accuracy": (steady(0.80), steady(0.60))}))
+    found = compare().examine(replace(last, over=True))
+    assert (found.verdict, found.severity, found.lower, found.upper) == (CLEAR, None, None, None)
+    assert found.reason.startswith(
+        "the experiment is over since 2024-06-16; on its last day: Revert: accuracy is 0.6 in v2 against 0.8"
+    )
+    assert found.details == compare().examine(last).details
 
 
 def test_it_is_judged_from_its_first_day_to_its_last() -> None:
     detector = compare(14)
-    days = [START + timedelta(days=day) for day in (-1, 0, 13, 14)]
-    assert [detector.judges(day) for day in days] == [False, True, True, False]
+    days = [START + timedelta(days=day) for day in (-1, 0, 13, 16, 17)]
+    assert [detector.judges(day) for day in days] == [False, True, True, True, False]
     assert not detector.judges(datetime(2024, 6, 5, tzinfo=UTC))
-    assert detector.reach == Span(14)
+    assert detector.reach == Span(17), "it reaches back to the first day from the last on which it is told"
 
 
 @pytest.mark.parametrize(
@@ -394,12 +589,32 @@ def test_its_names_tell_experiments_apart() -> None:
 
 def test_a_budget_can_make_it_stricter_and_never_laxer() -> None:
     detector = compare(20)
-    assert detector.false_breaches() == pytest.approx((0.025 + 0.01) / 20)
+    by_rows = 0.001 * looked(20)
+    assert detector.false_breaches() == pytest.approx((0.025 + by_rows) / 20)
+    assert compare(20, split=None).false_breaches() == pytest.approx(0.025 / 20)
+    assert compare(20, paired=True).false_breaches() == pytest.approx(0.025 / 20)
+    guarded = compare(20, guardrails={LATENCY: 1.0, "f1": 0.0})
+    assert guarded.false_breaches() == pytest.approx((0.075 + by_rows) / 20)
+    assert guarded.allowing(0.002).false_breaches() == pytest.approx(0.002)
     assert detector.allowing(1.0) is detector
     strict = detector.allowing(0.001)
-    assert strict.significance == pytest.approx(0.02)
+    assert strict.significance == pytest.approx(2 * (0.02 - by_rows))
     assert strict.false_breaches() == pytest.approx(0.001)
-    assert detector.allowing(1e-9) is detector, "the sample ratio alone is more than that"
+    asked = [compare(14).allowing(a_day).significance for a_day in (2e-3, 1e-3, 8e-4, 7e-4, 6e-4, 1e-4, 1e-9)]
+    assert asked == sorted(asked, reverse=True)
+    assert asked[-1] == SUREST, "the sample ratio alone is more than that"
+
+
+@pytest.mark.parametrize("days", [14, 30])
+def test_a_mismatch_by_chance_is_no_likelier_than_is_said(days: int) -> None:
+    """Rows counted on each of the days, with all as meant: 1,000 a day over 20,000 experiments."""
+    shared = np.random.default_rng(days).binomial(1000, 0.5, size=(20_000, days)).cumsum(axis=1)
+    total = 1000 * np.arange(1, days + 1)
+    chi_square = (2 * shared - total) ** 2 / total
+    first = int(shared[0, 0])
+    assert ratio_p(1000 - first, first, 0.5) == pytest.approx(chi2.sf(chi_square[0, 0], 1))
+    ever = (chi_square > chi2.isf(MISMATCH, 1)).any(axis=1).mean() / MISMATCH
+    assert 0.5 * looked(days) < ever < looked(days)
 
 
 def test_a_window_with_nothing_wrong_rarely_breaches() -> None:
@@ -442,6 +657,9 @@ def test_a_window_with_nothing_wrong_rarely_breaches() -> None:
         ),
         ({"within": "served"}, "within 'served' is no column and value such as 'served=true'"),
         ({"within": "=true"}, "within '=true' is no column and value such as 'served=true'"),
+        ({"control": "ALL"}, "control 'ALL' is no arm but all rows: name one"),
+        ({"treatment": "ALL"}, "treatment 'ALL' is no arm but all rows: name one"),
+        ({"column": "arm", "version": "ALL"}, "version 'ALL' is no arm but all rows: name one"),
         ({"split": 0.0}, "split 0.0 is not between 0 and 1: it is the treatment's share of the rows"),
         ({"split": 1.0}, "split 1.0 is not between 0 and 1: it is the treatment's share of the rows"),
         ({"minimum": 1}, "minimum 1 is less than the 2 rows a side that an error takes"),
@@ -493,7 +711,7 @@ def test_an_experiment_of_one_day_has_dates() -> None:
     one = Compare(
         metric="f1", control="a", treatment="b", start=date(2024, 6, 3), end=date(2024, 6, 3), at=Horizon(7)
     )
-    assert (one.length, one.reach) == (1, Span(1))
+    assert (one.length, one.reach) == (1, Span(4))
 
 
 ANY = st.one_of(st.floats(), st.floats(-1, 1), st.sampled_from([0.0, 1e-300, 1e99, -1e99, 5e-324, nan, inf]))

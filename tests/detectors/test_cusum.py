@@ -12,9 +12,8 @@ import pytest
 
 from detectors.charted import FIRST, accuracies, expecting, point, points, series
 from hindsight.detectors import Finding, Point
-from hindsight.detectors.charted import false_rate_at
 from hindsight.detectors.cusum import Cusum
-from hindsight.detectors.methods.charts import solved
+from hindsight.detectors.methods.charts import solved, standing
 from hindsight.detectors.methods.standardise import yardstick
 from hindsight.domain.values import Budget, Maturity, Severity, Span, Verdict
 
@@ -137,7 +136,7 @@ def test_a_shift_that_stays_keeps_breaching() -> None:
 def test_a_verdict_is_a_function_of_what_it_is_given() -> None:
     days = after([*noise(50), *(noise(6) + 2.0)])
     first = examined(days)
-    for remembered in (solved, false_rate_at, yardstick):
+    for remembered in (solved, standing, yardstick):
         remembered.cache_clear()
     other = examined(after(noise(20)), reference(seed=9))
     assert other.verdict is CLEAR
@@ -201,6 +200,34 @@ def test_adjusted_it_adds_up_observed_minus_expected() -> None:
     assert found.verdict is BREACH
     assert "below what its scores make us expect on average over 6 days" in found.reason
     assert found.expected == pytest.approx(0.9)
+
+
+def of_scores(rng: np.random.Generator, days: int, rare: float, known: Any, first: int = 0) -> list[Point]:
+    """Days of 1,000 rows with accuracies of 0.92 and 0.75, and what a reference makes us expect of both."""
+    share, variance = known
+    seen = []
+    for i in range(days):
+        many = rng.binomial(1000, rare)
+        rows = np.array([1000 - many, many]) / 1000
+        right = rng.binomial(1000 - many, 0.92) + rng.binomial(many, 0.75)
+        foreseen = replace(expecting(float(rows @ share)), reference_variance=float(rows**2 @ variance))
+        seen.append(point(first + i, right / 1000, expected=foreseen))
+    return seen
+
+
+def test_adjusted_it_believes_no_more_of_rare_scores_than_the_reference_knows() -> None:
+    rng, detector = np.random.default_rng(3), Cusum(metric="accuracy", adjust="score_mix")
+    breached = found = 0
+    for _ in range(60):
+        rows = np.array([0.96, 0.04]) * 31_000
+        share = rng.binomial(rows.astype(int), [0.92, 0.75]) / rows
+        fit = share, share * (1 - share) / rows
+        known, days = of_scores(rng, 31, 0.04, fit), of_scores(rng, 56, 0.5, fit, 31)
+        breached += detector.examine(series(known, days)).verdict is BREACH
+        fallen = [replace(day, value=(day.value or 0.0) - 0.05 * (i >= 48)) for i, day in enumerate(days)]
+        found += detector.examine(series(known, fallen)).verdict is BREACH
+    assert breached <= 1
+    assert found >= 55
 
 
 def test_days_that_cannot_be_judged_are_left_out() -> None:

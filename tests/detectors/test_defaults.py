@@ -9,6 +9,7 @@ import pytest
 
 from commands import CHURN
 from hindsight import config
+from hindsight.config import keeping
 from hindsight.config.checks import check
 from hindsight.detectors import BaseDetector
 from hindsight.detectors.defaults import default_rules, primary
@@ -154,6 +155,17 @@ def test_what_comes_in_is_watched_where_it_is_kept(tmp_path: Path) -> None:
         ("volume", Horizon(0)),
         ("coverage", Horizon(3)),
     ]
+
+
+@pytest.mark.parametrize("days", [61, 75, 90, 100, 160])
+def test_no_default_rule_looks_back_further_than_is_kept(tmp_path: Path, days: int) -> None:
+    spec = loaded(tmp_path, HEAD + f"retention: {{statistics: {days}d}}\n")
+    assert list(keeping.faults(spec)) == []
+    assert all(list(rule.problems()) == [] for rule in spec.detectors)
+    free = loaded(tmp_path, HEAD)
+    longest = max(rule.reach for rule in free.detectors)
+    assert (max(rule.reach for rule in spec.detectors) < longest) == (days < longest.count + 14)
+    assert [rule.name for rule in spec.detectors] == [rule.name for rule in free.detectors]
 
 
 def test_windows_fit_what_is_kept(tmp_path: Path) -> None:

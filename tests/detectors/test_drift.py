@@ -106,6 +106,35 @@ def test_an_answer_without_a_reference_is_left_out() -> None:
     assert told.verdict is BREACH
 
 
+def test_a_mean_near_nothing_is_measured_by_the_spread_or_not_at_all() -> None:
+    moved = {"mean_prediction": (0.35, 0.05)}
+    calm = {"psi(temp)": (0.01, 0.01)}
+    wide = Drift().examine(seen(calm, moved | {"prediction_spread": (10.0, 10.0)}))
+    assert wide.verdict is CLEAR
+    assert wide.details["distances"]["mean_prediction"] == pytest.approx(0.03)
+    narrow = Drift().examine(seen(calm, moved | {"prediction_spread": (1.0, 1.0)}))
+    assert "mean_prediction (up by 30% of the spread to 0.35)" in narrow.reason
+    alone = Drift().examine(seen(calm, {"mean_prediction": (0.35, 0.005)}))
+    assert "mean_prediction" not in alone.details["distances"]
+    assert Drift().examine(seen(calm, {"mean_prediction": (14.0, 10.0)})).verdict is BREACH
+
+
+def test_answers_can_be_watched_without_a_feature() -> None:
+    detector = Drift(metric="mean_score")
+    assert list(detector.problems()) == []
+    assert detector.sentence == "mean_score over 28d at 0d within 20% of the reference (95% sure)"
+    assert Drift(metric="mean_score", predictions=False).needs_reference
+    assert detector.others(monitor(metrics=("recall", "mean_score"))) == ("mean_score",)
+    assert detector.examine(seen({}, {"mean_score": (0.3, 0.2)})).verdict is BREACH
+
+
+def test_a_version_without_a_reference_is_told_that_its_answers_are_not_compared() -> None:
+    series = seen({"psi(temp)": (0.01, 0.01)}, {"mean_score": (0.9, 0.2)})
+    other = replace(series.others["mean_score"], reference=None, no_reference="it is new")
+    told = Drift().examine(replace(series, others=series.others | {"mean_score": other}))
+    assert told.reason.endswith("; mean_score not compared, for want of a reference.")
+
+
 def test_one_feature_has_its_figures() -> None:
     told = found({"psi(temp)": (0.5, 0.01)}, metric="psi(temp)", predictions=False)
     assert (told.observed, told.upper) == (0.5, 0.25)

@@ -63,6 +63,7 @@ def changed(series: Series, change: Change) -> Series:
         reference=None if series.reference is None else change(next(numbers), series.reference),
         reference_days=of(series.reference_days),
         others={name: changed(other, change) for name, other in series.others.items()},
+        versions={name: changed(other, change) for name, other in series.versions.items()},
     )
 
 
@@ -77,6 +78,7 @@ def trimmed(series: Series, days: slice, reference_days: slice) -> Series:
         days=series.days[days],
         reference_days=series.reference_days[reference_days],
         others={name: trimmed(other, days, reference_days) for name, other in series.others.items()},
+        versions={name: trimmed(other, days, reference_days) for name, other in series.versions.items()},
     )
 
 

@@ -12,7 +12,7 @@ from scipy import stats
 from detectors import log_worlds
 from hindsight.detectors import Finding, Series
 from hindsight.detectors.feedback_loop import FeedbackLoop
-from hindsight.domain.values import Horizon, IncidentClass, Maturity, Severity, Span, Verdict
+from hindsight.domain.values import Horizon, IncidentClass, Maturity, Severity, Span, Task, Verdict
 from worlds import monitor
 
 BREACH, CLEAR, INSUFFICIENT = Verdict.BREACH, Verdict.CLEAR, Verdict.INSUFFICIENT
@@ -63,19 +63,28 @@ def test_a_healthy_model_shows_no_sign() -> None:
 @pytest.mark.parametrize(
     "name, value, words",
     [
-        ("coverage_gap", -0.4, "40 % of labels lie between a predicted no and a predicted yes"),
-        ("coverage_gap", 0.4, "40 % of labels lie between a predicted yes and a predicted no"),
-        ("score_coverage_gap", 0.5, "50 % of labels lie between the thirds by score"),
+        (
+            "coverage_gap",
+            -0.4,
+            "40 points more often for a predicted no than for a predicted yes",
+        ),
+        ("coverage_gap", 0.4, "40 points more often for a predicted yes than for a predicted no"),
+        (
+            "score_coverage_gap",
+            0.5,
+            "50 points more often for one third by score than for another",
+        ),
         ("unlabelled_range", 0.12, "12 % of predictions have scores that never get a label"),
         ("score_spread", 0.1, "score_spread fell by 50 % to 0.1"),
         ("decision_entropy", 0.06, "decision_entropy fell by 90 % to 0.06"),
-        ("recall in explore=true", 0.5, "recall is 0.5 in explore=true, and 0.7 over all"),
+        ("recall in explore=true", 0.5, "recall is 0.5 in explore=true, and 0.722 elsewhere"),
     ],
 )
 def test_each_sign_breaches_by_itself(name: str, value: float, words: str) -> None:
     told = found(name, value)
     assert (told.verdict, told.severity) == (BREACH, Severity.WARNING)
-    assert told.reason == f"{words}."
+    labels = "labels come " if "points" in words else ""
+    assert told.reason == f"{labels}{words}."
     assert told.details["breaching"] == [name]
 
 
@@ -126,6 +135,41 @@ def test_exploration_waits_for_labels_and_a_loss_may_be_a_higher_figure() -> Non
     worse = with_figure(replace(series, others=brier), "brier in explore=true", 0.9)
     assert of_brier.examine(worse).verdict is BREACH
     assert of_brier.examine(with_figure(worse, "brier in explore=true", 0.5)).verdict is CLEAR
+
+
+def test_exploration_is_compared_with_the_rest_and_not_with_itself() -> None:
+    detector, series = healthy()
+    series = with_figure(with_figure(series, "recall", 0.748, 0.002), "recall in explore=true", 0.68, 0.003)
+    other = series.others["recall in explore=true"]
+    for rows, verdict in ((16_800, BREACH), (2_800, CLEAR)):
+        held = replace(other, latest=replace(other.latest, n=rows))
+        told = detector.examine(replace(series, others=series.others | {"recall in explore=true": held}))
+        assert told.verdict is verdict
+        if rows == 16_800:
+            assert told.reason == "recall is 0.68 in explore=true, and 0.85 elsewhere."
+    alone = replace(other, latest=replace(other.latest, value=0.1, n=28_000))
+    told = detector.examine(replace(series, others=series.others | {"recall in explore=true": alone}))
+    assert "recall in explore=true" not in told.details["signs"]
+
+
+@pytest.mark.parametrize(
+    "task, sign, asked",
+    [
+        (Task.BINARY, "score_spread", "coverage_gap"),
+        (Task.MULTICLASS, "prediction_entropy", "prediction_entropy"),
+        (Task.REGRESSION, "prediction_spread", "prediction_spread"),
+    ],
+)
+def test_answers_that_close_in_are_seen_of_every_task(task: Task, sign: str, asked: str) -> None:
+    spec = monitor(task, metrics=("volume",))
+    assert FeedbackLoop().others(spec) == (asked,)
+    assert FeedbackLoop().others(replace(spec, metrics=(sign,))) == (sign,)
+    _, series = healthy()
+    other = replace(series.others["score_spread"], metric=log_worlds.find(sign))
+    series = with_figure(replace(series, others={sign: other}), sign, 0.1)
+    told = FeedbackLoop().examine(series)
+    assert told.verdict is BREACH
+    assert told.reason == f"{sign} fell by 50 % to 0.1."
 
 
 def test_without_a_sign_it_is_insufficient() -> None:

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
+import numpy as np
 import pytest
 
 from detectors.log_worlds import counted, of_days
@@ -41,8 +43,77 @@ def test_weekdays_on_which_nothing_comes_do_not_count() -> None:
     assert found(week * 4).verdict is CLEAR
     assert found([*week * 3, 0]).verdict is BREACH
     assert found([*week * 3, 50, 0]).verdict is BREACH
-    # In the second week nobody knows yet that Saturdays are quiet.
-    assert found([*week, *week[:6]]).verdict is BREACH
+
+
+def test_what_is_usual_on_a_weekday_is_known_from_two_of_them() -> None:
+    week = [50] * 5 + [0, 0]
+    for end in range(1, 29):
+        told = found((week * 4)[:end])
+        assert told.verdict is CLEAR
+        assert (told.severity is Severity.WATCH) == (end in (6, 7, 13, 14))
+    assert "nobody knows yet whether some is usual then" in found([*week, *week[:6]]).reason
+    # Once it had some, it is missed.
+    assert found([*[50] * 7, *[50] * 5, 0]).verdict is BREACH
+    assert found([*week, 0]).verdict is BREACH
+    # What never came at all is missed after a week.
+    assert [found([0] * many).verdict for many in (1, 7, 8)] == [CLEAR, CLEAR, BREACH]
+
+
+@pytest.mark.parametrize(
+    "usual, silent, verdict", [(3, 1, CLEAR), (3, 3, CLEAR), (3, 4, BREACH), (10, 1, BREACH)]
+)
+def test_sparse_traffic_may_stay_away_by_chance(usual: int, silent: int, verdict: Verdict) -> None:
+    told = found([usual] * 21 + [0] * silent)
+    assert told.verdict is verdict
+    if verdict is CLEAR:
+        assert told.severity is Severity.WATCH
+        assert "which may be chance" in told.reason
+
+
+def test_sparse_traffic_seldom_breaches() -> None:
+    rng = np.random.default_rng(2)
+    numbers = rng.poisson(2.0, 400)
+    told = [found(numbers[end - 28 : end]).verdict is BREACH for end in range(28, 400)]
+    assert sum(told) <= 1
+    assert sum(numbers[28:] == 0) > 30
+
+
+def test_a_long_silence_is_counted_by_what_was_usual_when_it_began() -> None:
+    numbers = ([50] * 5 + [0, 0]) * 6 + [0] * 18
+    points = counted(numbers)
+    short = Missing().examine(of_days("volume", points[18:46]))
+    assert short.reason == (
+        "there is no prediction in 4 days that usually have some: the last came on 2024-07-12."
+    )
+    long = Missing().examine(of_days("volume", points[-28:]))
+    assert (long.verdict, long.details["since"]) == (BREACH, "2024-07-13")
+    assert long.reason.startswith("there is no prediction in 20 days: the last came on 2024-07-12")
+    labels = [30] * 15 + [0] * 28
+    verdicts = [found(labels[:end][-28:], LABELS).verdict for end in range(18, 44)]
+    assert verdicts == [BREACH] * 25 + [INSUFFICIENT]
+
+
+def test_a_week_of_silence_is_a_week_with_its_quiet_days() -> None:
+    numbers = ([50] * 5 + [0, 0]) * 4 + [0] * 7
+    weekly = Missing(window=Span(7))
+    told = [found(numbers[:end][-28:], weekly).verdict for end in range(29, 36)]
+    # The last prediction came on the Friday before; a week later five days that usually have some had none.
+    assert told == [CLEAR] * 4 + [BREACH] * 3
+
+
+def test_hours_of_the_week_are_local_ones() -> None:
+    zone = ZoneInfo("Europe/Berlin")
+    first = datetime(2024, 2, 26, tzinfo=zone).astimezone(UTC)
+    hours = []
+    for i in range(6 * 168):
+        at = first + timedelta(hours=i)
+        there = at.astimezone(zone)
+        value = 200.0 if 8 <= there.hour < 18 and there.weekday() < 5 else 0.0
+        hours.append(day(0, value, 1.0, start=at, end=at, n=int(value)))
+    detector = Missing(window=Span(1, "h"), past=Span(28 * 24, "h"))
+    for end in range(5 * 168, 6 * 168):
+        seen = of_days("volume", hours[end - 671 : end + 1], zone=zone)
+        assert detector.examine(seen).verdict is CLEAR
 
 
 def test_a_feed_of_labels_may_pause_for_a_day() -> None:
@@ -130,6 +201,10 @@ def test_a_version_that_fell_silent_is_named_or_a_breach_if_asked() -> None:
     assert told.details["silent_versions"] == {"v1": "2024-06-17"}
     told = found([50] * 20, Missing(versions=True), versions=of)
     assert (told.verdict, told.severity) == (BREACH, Severity.WARNING)
+    weekly = versions(v1=[40] * 27, v2=[0 if i % 7 > 4 else 10 for i in range(27)])
+    assert found([50] * 27, Missing(versions=True), versions=weekly).verdict is CLEAR
+    retired = versions(v1=[40] * 12 + [0] * 8, v2=[10] * 20)
+    assert found([50] * 20, Missing(versions=True), versions=retired).verdict is CLEAR
     both = versions(v1=[40] * 20, v2=[10] * 20)
     assert "silent_versions" not in found([50] * 20, versions=both).details
 

@@ -11,9 +11,13 @@ from hypothesis import strategies as st
 from scipy.special import ndtr
 from scipy.stats import false_discovery_control
 
+from detectors import charted
 from hindsight.detectors import BaseDetector, Finding, Threshold, Trend
+from hindsight.detectors.charted import Charted
+from hindsight.detectors.cusum import Cusum
+from hindsight.detectors.ewma import Ewma
 from hindsight.detectors.multiplicity import RATE, adjusted_p_values, beyond_chance, rate_of
-from hindsight.domain.values import ALL, Severity, Verdict
+from hindsight.domain.values import ALL, Budget, Severity, Span, Verdict
 
 BREACH, CLEAR, INSUFFICIENT = Verdict.BREACH, Verdict.CLEAR, Verdict.INSUFFICIENT
 
@@ -149,3 +153,58 @@ def test_of_what_is_found_no_more_than_the_rate_is_so_by_chance(common: float, b
     error = float(np.std(false_share)) / 400**0.5
     assert np.mean(false_share) <= 0.05 + 3 * error
     assert found_broken >= 0.75 * 400 * broken
+
+
+def test_what_is_no_breach_lends_nothing_to_those_that_are() -> None:
+    """Values on the good side of a bound for doubtful rows have p-values that others must not lean on."""
+    alone = judged(0.04)
+    shy = [Finding(CLEAR, "watched.", p_value=0.0001, severity=Severity.WATCH) for _ in range(3)]
+    found = {("v1", f"origin={i}"): each for i, each in enumerate([alone, *shy])}
+    made = beyond_chance(Threshold(metric="recall"), found)
+    assert [each.verdict for each in made.values()] == [CLEAR] * 4
+    assert made["v1", "origin=0"].details["adjusted_p_value"] > 0.05
+
+
+def test_the_rate_of_a_chart_is_that_of_its_false_alarms() -> None:
+    chart = Cusum(metric="accuracy", segments=("origin",), false_alarms=Budget(1, 1000))
+    assert rate_of(chart) == 1 / 1000
+    assert rate_of(Cusum(metric="bias")) == 1 / 2000
+    assert rate_of(Ewma(metric="recall", window=Span(1, "h"))) == 1 / 48_000
+    assert chart.false_breaches() == 2 / 1000
+    assert chart.allowing(1 / 500).false_alarms == Budget(1, 1000)
+
+
+@pytest.mark.parametrize("kind", [Cusum, Ewma])
+def test_segments_of_a_chart_open_no_more_often_together_than_one_chart_does(kind: type[Charted]) -> None:
+    """Ten segments with nothing wrong: each by itself opens ten times as often as all may together."""
+    rng, many, past, later = np.random.default_rng(41), 10, 30, 50
+    chart = kind(metric="accuracy", segments=("origin",), past=Span(past), false_alarms=Budget(1, 60))
+    single = together = 0
+    for _ in range(4):
+        reference = [charted.accuracies(rng, 31) for _ in range(many)]
+        days = [charted.accuracies(rng, past + later, first=31) for _ in range(many)]
+        before: set[tuple[str, str]] = set()
+        open_before = False
+        for end in range(past, past + later):
+            found = {
+                ("v1", f"origin={i}"): chart.examine(charted.series(reference[i], days[i][end - past : end]))
+                for i in range(many)
+            }
+            now = {key for key, each in found.items() if each.verdict is BREACH}
+            stands = any(each.verdict is BREACH for each in beyond_chance(chart, found).values())
+            single += len(now - before)
+            together += stands and not open_before
+            before, open_before = now, stands
+    looked = 4 * later
+    assert together <= looked / 60 + 3 * (looked / 60) ** 0.5
+    assert single > 2 * together
+
+
+def test_a_segment_that_fell_is_found_by_a_chart_among_a_hundred() -> None:
+    rng = np.random.default_rng(42)
+    chart = Cusum(metric="accuracy", segments=("origin",))
+    reference = charted.accuracies(rng, 31)
+    low = [replace(p, value=(p.value or 0) - 0.03) for p in charted.accuracies(rng, 56, first=31)]
+    fallen = chart.examine(charted.series(reference, low))
+    sound = {("v1", f"origin={i}"): Finding(CLEAR, "quiet.", p_value=0.5) for i in range(99)}
+    assert beyond_chance(chart, {**sound, ("v1", "origin=Z"): fallen})["v1", "origin=Z"].verdict is BREACH

@@ -10,6 +10,7 @@ import pytest
 from scipy import signal, stats
 
 from detectors.log_worlds import link_of, linked, of_days
+from hindsight.detectors import Point, Series
 from hindsight.detectors.methods.correlation import effective, kendall, link, ranks, spearman
 from hindsight.detectors.proxy_link import ProxyLink
 from hindsight.domain.values import Horizon, IncidentClass, Severity, Span, Verdict
@@ -33,7 +34,7 @@ BREACH, CLEAR, INSUFFICIENT = Verdict.BREACH, Verdict.CLEAR, Verdict.INSUFFICIEN
 )
 @pytest.mark.parametrize("method", ["spearman", "kendall"])
 def test_a_link_that_is_lost_breaches(now: float, before: float, verdict: Verdict, method: str) -> None:
-    detector, series = link_of(np.random.default_rng(3), now, before, method=method)
+    detector, series = link_of(np.random.default_rng(5), now, before, method=method)
     told = detector.examine(series)
     assert told.verdict is verdict, told.reason
     if verdict is BREACH:
@@ -41,6 +42,29 @@ def test_a_link_that_is_lost_breaches(now: float, before: float, verdict: Verdic
         assert told.reason.startswith("mean_score follows recall with a correlation of ")
     if verdict is INSUFFICIENT:
         assert "did not surely follow recall in the reference" in told.reason
+
+
+@pytest.mark.parametrize("now, verdict", [(0.8, CLEAR), (0.0, BREACH)])
+def test_what_both_do_every_weekend_is_no_link(now: float, verdict: Verdict) -> None:
+    detector, series = link_of(np.random.default_rng(3), now, 0.8)
+
+    def weekly(points: tuple[Point, ...]) -> tuple[Point, ...]:
+        return tuple(
+            replace(each, value=(each.value or 0.0) + 0.1 * (each.end.weekday() > 4)) for each in points
+        )
+
+    def of(one: Series) -> Series:
+        return replace(one, days=weekly(one.days), reference_days=weekly(one.reference_days))
+
+    both = replace(of(series), others={name: of(other) for name, other in series.others.items()})
+    assert detector.examine(both).verdict is verdict
+
+
+def test_a_link_of_the_other_sign_is_told_and_how_sure_it_is() -> None:
+    detector, series = link_of(np.random.default_rng(3), -0.8, 0.8)
+    told = detector.examine(series)
+    assert "it now goes the other way (more than 99.9999% sure)" in told.reason
+    assert "100.0%" not in told.reason
 
 
 def test_a_weaker_link_is_watched_until_it_is_sure() -> None:
@@ -88,7 +112,13 @@ def test_days_are_paired_by_their_date() -> None:
     told = detector.examine(holes)
     pairs = [(t.value, p.value) for t in series.days[::2] for p in proxy.days[10:] if t.end == p.end]
     assert len(pairs) == 40
-    exact = stats.spearmanr(*np.array(pairs).T).statistic
+    at = [t.end.weekday() for t in series.days[::2] for p in proxy.days[10:] if t.end == p.end]
+    around = [
+        [each - np.mean([x for x, other in zip(line, at, strict=True) if other == when])]
+        for line in np.array(pairs).T
+        for each, when in zip(line, at, strict=True)
+    ]
+    exact = stats.spearmanr(np.ravel(around[:40]), np.ravel(around[40:])).statistic
     assert told.details["correlation"] == pytest.approx(exact, rel=1e-12)
 
 

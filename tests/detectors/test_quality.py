@@ -51,8 +51,8 @@ def test_the_weather_of_the_last_days_of_2013_breaches_and_small_gaps_are_watche
     assert [each.severity for each in verdicts] == severities
     assert verdicts[0].reason == "temp is null in 100 % (usually 0 %)."
     assert verdicts[0].details["breaching"] == ["null_share(temp)"]
-    assert verdicts[0].details["metric"] == "null_share(temp)"
-    assert verdicts[0].details["bound"] == 0.05
+    assert verdicts[0].metric == "null_share(temp)"
+    assert verdicts[0].upper == 0.05
     assert verdicts[0].details["shares"] == {"null_share(temp)": 1.0, "null_share(distance)": 0.0}
     assert "more than 5 points above, but not surely" in verdicts[2].reason
     assert verdicts[4].reason == "none of 2 odd shares is more than 5 points above the usual."
@@ -87,6 +87,33 @@ def test_a_share_is_held_against_its_own_level() -> None:
     other = fixed.others["null_share(gust)"]
     held = replace(other, reference=None, reference_days=(), fixed=0.4)
     assert Quality().examine(replace(fixed, others={"null_share(gust)": held})).verdict is CLEAR
+
+
+def test_a_window_that_has_no_reference_is_not_held_against_nothing() -> None:
+    series = seen({"null_share(gust)": (400, 1000), "duplicate_share": (0, 1000)})
+
+    def without(name: str, why: str | None) -> Series:
+        held = replace(series.others[name], reference=None, reference_days=(), no_reference=why)
+        return replace(series, others=series.others | {name: held})
+
+    told = Quality().examine(without("null_share(gust)", "the window begins too early"))
+    assert told.verdict is CLEAR
+    assert set(told.details["shares"]) == {"duplicate_share"}
+    # A monitor that has no reference at all takes nothing for usual.
+    assert Quality().examine(without("null_share(gust)", None)).verdict is BREACH
+    early = without("null_share(gust)", "the window begins too early")
+    alone = replace(early, others={"null_share(gust)": early.others["null_share(gust)"]})
+    told = Quality().examine(alone)
+    assert (told.verdict, told.reason) == (INSUFFICIENT, "the window begins too early.")
+
+
+def test_rows_that_are_set_aside_for_a_reason_that_is_told_are_not_told_twice() -> None:
+    told = found({"duplicate_share": (300, 1000), "set_aside_share": (300, 1000)})
+    assert told.reason == "rows repeat an id in 30 % (usually 0 %)."
+    assert told.details["breaching"] == ["duplicate_share"]
+    more = found({"duplicate_share": (300, 1000), "set_aside_share": (700, 1000)})
+    assert more.details["breaching"] == ["set_aside_share", "duplicate_share"]
+    assert found({"set_aside_share": (300, 1000)}).details["breaching"] == ["set_aside_share"]
 
 
 def test_what_days_differ_by_is_no_breach() -> None:

@@ -98,3 +98,11 @@ def test_hours_of_the_day_are_learnt_at_an_hourly_grain() -> None:
     night, noon = start + timedelta(days=9, hours=3), start + timedelta(days=9, hours=12)
     assert found.effect(noon) - found.effect(night) == pytest.approx(0.1, abs=0.01)
     assert seasonality(hours[:95]).note == "the reference has 95 hours, too few for hour effects"
+
+
+def test_a_weekday_that_never_occurs_forbids_no_effects() -> None:
+    found = seasonality([day for day in noisy(31) if day.start.weekday() != 6])
+    assert found.note == "weekday effects from 27 days of the reference"
+    assert effects(found)[:6] == pytest.approx(WEEK[:6] - WEEK[:6].mean(), abs=0.004)
+    assert effects(found)[6] == 0.0
+    assert not seasonality([day for day in noisy(26) if day.start.weekday() != 6]).learnt

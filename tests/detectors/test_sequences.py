@@ -10,7 +10,7 @@ from scipy import stats
 
 from hindsight.detectors.methods.power import power_of, rows_needed, smallest_effect, times_needed
 from hindsight.detectors.methods.sequences import NEAR, anytime_p, multiplier, normal, scale, student
-from hindsight.detectors.methods.trials import factor, ratio_p, student_test, welch
+from hindsight.detectors.methods.trials import factor, ratio_p, same_share_p, student_test, welch
 
 ALPHA = 0.05
 
@@ -103,6 +103,20 @@ def test_the_sample_ratio_is_scipy_s_chi_square(rows: tuple[int, int], split: fl
         assert found is None
     else:
         assert found == pytest.approx(stats.chisquare(rows, expected).pvalue)
+
+
+@pytest.mark.parametrize("parts", [(990, 900), (200, 1600, 170), (500, 500, 500)])
+def test_whether_shares_are_the_same_is_scipy_s_chi_square(parts: tuple[int, ...]) -> None:
+    wholes = [1000, 2000, 1000][: len(parts)]
+    table = [parts, [whole - part for whole, part in zip(wholes, parts, strict=True)]]
+    expected = stats.chi2_contingency(table, correction=False).pvalue
+    assert same_share_p(parts, wholes) == pytest.approx(expected)
+
+
+def test_shares_of_too_few_rows_say_nothing_of_being_the_same() -> None:
+    assert same_share_p((3, 500, 520), (4, 1000, 1000)) == same_share_p((500, 520), (1000, 1000))
+    assert same_share_p((3, 500), (4, 1000)) is None
+    assert same_share_p((), ()) is same_share_p((10, 10), (10, 10)) is None
 
 
 def test_the_factor_holds_the_truth_as_often_as_it_says() -> None:

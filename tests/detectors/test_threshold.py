@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from commands import CHURN
+from detectors.points import day, share_day
 from hindsight.config.loading import load
 from hindsight.detectors import DETECTORS, Finding, Point, Series
 from hindsight.detectors.threshold import Threshold
@@ -155,7 +157,7 @@ def test_an_unknown_error_is_no_evidence() -> None:
 def test_a_finding_holds_what_it_rests_on() -> None:
     assert threshold(relative=-0.1).examine(series(0.6, reference=point(0.8))) == Finding(
         BREACH,
-        "recall 0.6 is below its bound 0.72, -25.0% against 0.8 in the reference (100.0% sure).",
+        "recall 0.6 is below its bound 0.72, -25.0% against 0.8 in the reference (more than 99.9999% sure).",
         observed=0.6,
         expected=0.8,
         lower=pytest.approx(0.72),
@@ -493,7 +495,7 @@ def test_no_share_of_a_baseline_of_zero_is_allowed() -> None:
     assert (clear.verdict, clear.upper, clear.details["drop_percent"]) == (CLEAR, 0.0, None)
     found = detector.examine(series(0.1, metric="brier", reference=point(0.0)))
     assert (found.verdict, found.severity) == (BREACH, Severity.WARNING)
-    assert found.reason == "brier 0.1 is above its bound 0 (100.0% sure)."
+    assert found.reason == "brier 0.1 is above its bound 0 (more than 99.9999% sure)."
 
 
 @pytest.mark.parametrize(
@@ -545,7 +547,7 @@ def test_a_cost_is_what_the_rows_of_a_window_add_up_to_beyond_the_baseline(
 def test_a_cost_is_known_as_well_as_the_window_and_the_reference_are() -> None:
     detector = threshold("cost(fp=1 fn=5)", cost=100.0)
     assert detector.needs_reference
-    shown = series(0.61, 0.006, metric="cost(fp=1 fn=5)", reference=point(0.5, 0.008))
+    shown = series(0.61, 0.006, metric="cost(fp=1 fn=5)", reference=point(0.5, 0.008, n=500))
     found = detector.examine(shown)
     assert found.p_value == pytest.approx(0.1587, abs=1e-4)
     assert (found.verdict, found.severity) == (CLEAR, Severity.WATCH)
@@ -605,3 +607,114 @@ def test_a_file_that_asks_for_another_evidence_is_told_what_there_is(tmp_path: P
     (tmp_path / "churn.yaml").write_text(CHURN.replace("evidence: 0", "evidence: some"))
     with pytest.raises(ConfigError, match="a number or 'none'"):
         load(tmp_path / "churn.yaml")
+
+
+def mean_day(number: int, rows: np.ndarray) -> Point:
+    """A day of a mean over rows, its error as metrics make it."""
+    metric = find("mean_feedback")
+    terms = np.array([[len(rows), rows.sum(), rows.sum()]], dtype=np.float64)  # each is 0 or 1
+    error = float(metric.row_error(terms)[0])
+    return day(number, float(metric.value(terms)[0]), error, n=len(rows))
+
+
+@pytest.mark.parametrize("days", [0, 28], ids=["a pooled reference", "a reference of days"])
+def test_rows_that_all_agree_are_no_certainty_of_a_rare_mean(days: int) -> None:
+    """A hundred rows a day of which one in a hundred is 1: on a third of the days there is none."""
+    rng, detector, at = np.random.default_rng(31), threshold("mean_feedback"), find("mean_feedback")
+    singles = tuple(mean_day(i, rng.random(100) < 0.01) for i in range(days))
+    reference = mean_day(27, rng.random(2800) < 0.01)
+    breaches, none = 0, 0
+    for _ in range(500):
+        latest = mean_day(40, rng.random(100) < 0.01)
+        none += latest.value == 0.0
+        shown = Series(at, latest, (), reference=reference, reference_days=singles)
+        breaches += detector.examine(shown).verdict is BREACH
+    assert none > 100
+    assert breaches <= 0.05 * 500
+    dead = Series(at, mean_day(40, np.zeros(2000)), (), reference=reference, reference_days=singles)
+    assert detector.examine(dead).verdict is BREACH
+
+
+def days_of_reference(truth: np.ndarray, rng: np.random.Generator, rows: int) -> tuple[Point, ...]:
+    return tuple(share_day(i, int(hits), rows) for i, hits in enumerate(rng.binomial(rows, truth)))
+
+
+def test_days_that_differ_by_more_than_their_rows_breach_no_more_often_than_the_evidence_says() -> None:
+    """The truth of a usual day is the bound; days scatter six times as much as counting makes them."""
+    rng, rows, looked = np.random.default_rng(32), 1000, 1500
+    scatter = (5 * 0.9 * 0.1 / rows) ** 0.5
+    reference = days_of_reference(rng.normal(0.9, scatter, 60).clip(0, 1), rng, rows)
+    pooled = share_day(59, sum(round((p.value or 0) * rows) for p in reference), 60 * rows)
+    detector = threshold("accuracy")
+    found = []
+    for hits in rng.binomial(rows, rng.normal(0.855, scatter, looked).clip(0, 1)):
+        latest = share_day(80, int(hits), rows)
+        shown = Series(find("accuracy"), latest, (), reference=pooled, reference_days=reference)
+        found.append(detector.examine(shown).verdict is BREACH)
+    opened = sum(after and not before for before, after in itertools.pairwise(found))
+    assert opened / looked <= (detector.false_breaches() or 0.0) * 1.35
+    assert opened / looked >= (detector.false_breaches() or 0.0) * 0.5
+
+
+def test_a_weekday_is_compared_with_its_like() -> None:
+    """As good as ever: 0.92 on working days and 0.83 at weekends."""
+    rng, rows = np.random.default_rng(33), 1000
+    truth = np.tile([0.92] * 5 + [0.83] * 2, 60)
+    reference = days_of_reference(truth[:35], rng, rows)
+    pooled = share_day(34, sum(round((p.value or 0) * rows) for p in reference), 35 * rows)
+    detector, found = threshold("accuracy"), []
+    for number, hits in enumerate(rng.binomial(rows, truth)):
+        latest = share_day(35 + number, int(hits), rows)
+        shown = Series(find("accuracy"), latest, (), reference=pooled, reference_days=reference)
+        found.append(detector.examine(shown))
+    assert np.mean([each.verdict is BREACH for each in found]) < 0.01
+    saturday = found[5]
+    assert saturday.expected == pytest.approx(0.83, abs=0.015)
+    assert "in the reference on such days" in saturday.reason
+    assert saturday.details["days"] == "weekday effects from 35 days of the reference"
+    low = share_day(35 + 5, 730, rows)
+    bad = Series(find("accuracy"), low, (), reference=pooled, reference_days=reference)
+    assert detector.examine(bad).verdict is BREACH
+
+
+def test_single_days_are_asked_for_where_the_window_does_not_hold_every_weekday() -> None:
+    assert threshold().reads_reference_days
+    assert threshold(window=Span(72, "h")).reads_reference_days
+    for detector in (
+        threshold(window=Span(7)),
+        threshold(window=Span.parse("week")),
+        threshold(evidence="none"),
+        threshold(min=0.5),
+    ):
+        assert not detector.reads_reference_days
+
+
+def test_a_reference_of_too_few_days_says_so() -> None:
+    few = tuple(share_day(i, 900, 1000) for i in range(5))
+    shown = series(0.9, metric="accuracy", reference=point(0.9, 0.004), reference_days=few)
+    found = threshold("accuracy").examine(shown)
+    assert found.details["days"] == "5 of the reference's 5 days can be judged, and 14 are needed"
+
+
+@pytest.mark.parametrize(
+    "options, said",
+    [
+        ({"relative": -5.0}, "`relative` -5.0 lets all of it go: for 5 % write -0.05"),
+        ({"relative": 5.0, "both": True}, "`relative` 5.0 lets all of it go: for 5 % write 0.05"),
+        ({"min": 50.0}, "min 50.0 is no share: recall lies between 0 and 1"),
+        ({"max": -0.1}, "max -0.1 is no share: recall lies between 0 and 1"),
+        ({"evidence": 95.0}, "evidence 95.0 is not in [0, 1): write 0.95"),
+    ],
+)
+def test_what_was_meant_in_percent_is_told_as_a_share(options: dict[str, Any], said: str) -> None:
+    assert list(threshold(**options).problems()) == [said]
+
+
+def test_a_rise_may_be_larger_than_what_it_starts_from() -> None:
+    assert list(threshold("brier", relative=2.0).problems()) == []
+    assert list(threshold("volume", min=5000.0).problems()) == []
+
+
+def test_a_breach_never_says_that_it_is_certain() -> None:
+    reason = threshold(min=0.5).examine(series(0.1, 0.001)).reason
+    assert reason.endswith("(more than 99.9999% sure).")

@@ -56,19 +56,31 @@ def noisy(seed: int, slope: float, days: int = 28, error: float = 0.01) -> list[
 
 
 @pytest.mark.parametrize(
-    "metric, slope, expected, word",
+    "metric, slope, expected, moves, means",
     [
-        ("roc_auc", -0.005, BREACH, "declining"),
-        ("roc_auc", 0.005, CLEAR, "improving"),
-        ("roc_auc", -0.0005, CLEAR, "declining"),
-        ("brier", 0.005, BREACH, "declining"),
-        ("brier", -0.005, CLEAR, "improving"),
+        ("roc_auc", -0.005, BREACH, "falls by", "worse by more than 0.001"),
+        ("roc_auc", 0.005, CLEAR, "rises by", "better"),
+        ("roc_auc", -0.0009, CLEAR, "falls by", "worse, but not by more than 0.001"),
+        ("brier", 0.005, BREACH, "rises by", "worse by more than 0.001"),
+        ("brier", 0.00103, CLEAR, "rises by", "worse, but not surely by more than 0.001"),
+        ("brier", -0.005, CLEAR, "falls by", "better"),
     ],
 )
-def test_only_a_slope_the_wrong_way_breaches(metric: str, slope: float, expected: Verdict, word: str) -> None:
-    found = examined(noisy(1, slope), metric)
+def test_only_a_slope_the_wrong_way_breaches(
+    metric: str, slope: float, expected: Verdict, moves: str, means: str
+) -> None:
+    found = examined(noisy(1, slope, error=0.001), metric)
     assert found.verdict is expected
-    assert f"{metric} is {word} by" in found.reason
+    assert found.reason.startswith(f"{metric} {moves} ")
+    assert f", which is {means}" in found.reason
+
+
+def test_a_movement_that_noise_explains_is_called_flat() -> None:
+    for metric in ("roc_auc", "brier"):
+        assert examined(noisy(2, 0.0), metric).reason.startswith(f"{metric} is flat: ")
+        still = examined(points([0.8] * 28), metric, slope=0.0)
+        assert still.reason.startswith(f"{metric} is flat: ")
+        assert "worse" not in still.reason
 
 
 def test_a_flat_line_is_clear() -> None:
@@ -82,8 +94,8 @@ def test_the_finding_holds_level_and_evidence_and_the_reason_the_slope() -> None
     assert (found.expected, found.lower, found.upper) == (None, None, None)
     assert found.p_value is not None
     assert found.p_value < 0.01
-    assert found.reason.startswith("roc_auc is declining by 0.005 a day (± ")
-    assert "over 28 days, more than 0.001 (" in found.reason
+    assert found.reason.startswith("roc_auc falls by 0.005 a day (± ")
+    assert "over 28 days, which is worse by more than 0.001 (more than 99.9999% sure)." in found.reason
 
 
 @pytest.mark.parametrize("days", [MIN_DAYS - 1, 3])
@@ -101,7 +113,7 @@ def test_days_without_value_error_or_truth_are_left_out() -> None:
     del days[20]
     found = examined(days)
     assert found.verdict is BREACH
-    assert "by 0.005 a day" in found.reason
+    assert "falls by 0.005 a day" in found.reason
     assert "over 24 days" in found.reason
 
 
@@ -122,8 +134,38 @@ def test_weekdays_may_differ_without_being_a_trend() -> None:
     assert fitted.freedom == 28 - 8
 
 
-def test_under_three_weeks_there_are_no_weekday_effects() -> None:
-    assert line(points(0.8 - 0.004 * np.arange(20)), adjusted=False).freedom == 20 - 2
+@pytest.mark.parametrize("first", range(7))
+@pytest.mark.parametrize("length", [14, 17, 20])
+def test_two_weeks_of_weekdays_that_differ_are_no_trend(length: int, first: int) -> None:
+    """0.93 on working days and 0.87 at weekends: fourteen days that end on a Sunday seem to fall."""
+    truth = np.tile([0.93] * 5 + [0.87] * 2, 6)[first : first + length]
+    days = [point(first + i, float(v), 0.004) for i, v in enumerate(truth)]
+    found = examined(days, "accuracy", window=Span(length), slope=0.0)
+    assert found.verdict is CLEAR
+    assert "is flat" in found.reason
+    falling = [replace(d, value=(d.value or 0) - 0.006 * i) for i, d in enumerate(days)]
+    assert examined(falling, "accuracy", window=Span(length)).verdict is BREACH
+    assert line(days, adjusted=False).freedom == length - 8
+
+
+def test_a_line_leads_to_the_day_after_the_window_however_old_the_last_judged_day_is() -> None:
+    days = points(0.9 - 0.005 * np.arange(28))
+    for i in range(22, 28):
+        days[i] = replace(days[i], value=None, standard_error=None)
+    latest = replace(days[0], end=days[-1].end)
+    found = Trend(metric="roc_auc").examine(Series(METRICS["roc_auc"], latest, tuple(days)))
+    fitted = line(days[:22], adjusted=False, ahead_of=days[-1].end)
+    assert fitted.next == pytest.approx(0.9 - 0.005 * 28)
+    assert f"over 22 days until {days[21].end.isoformat()}, which" in found.reason
+
+
+def test_coverage_is_judged_however_little_of_the_truth_is_in() -> None:
+    days = points(0.6 - 0.01 * np.arange(28))
+    low = [replace(d, coverage=d.value, maturity=Maturity.PROVISIONAL) for d in days]
+    found = Trend(metric="coverage").examine(series(low, "coverage"))
+    assert found.verdict is BREACH
+    plain = Trend(metric="coverage", method="simple")
+    assert plain.examine(series(low[-7:], "coverage")).verdict is BREACH
 
 
 def test_constant_values_are_no_trend() -> None:
@@ -146,9 +188,9 @@ def test_one_sure_day_among_doubtful_ones_gives_no_infinity() -> None:
 
 
 def test_the_error_never_falls_below_what_the_days_own_errors_say() -> None:
-    days = points(0.8 - 0.004 * np.arange(20), error=0.02)
+    days = points(0.8 - 0.004 * np.arange(28), error=0.02)
     error = line(days, adjusted=False).error
-    assert error == pytest.approx(0.02 / np.sqrt(((np.arange(20) - 9.5) ** 2).sum()))
+    assert error == pytest.approx(0.02 / np.sqrt(7 * ((7 * np.arange(4) - 10.5) ** 2).sum()))
 
 
 def test_an_adjusted_trend_goes_through_observed_minus_expected() -> None:
@@ -189,7 +231,7 @@ def test_an_immature_window_is_insufficient() -> None:
         ({"window": Span(13)}, ["a trend needs a window of at least 14d, not 13d"]),
         (
             {"slope": -0.1},
-            ["`slope` is the movement a day that does not matter, 0 or more, not -0.1"],
+            ["`slope` is the movement a day that does not matter, 0 or more, not -0.1: write 0.1"],
         ),
         (
             {"slope": float("nan")},
@@ -197,11 +239,22 @@ def test_an_immature_window_is_insufficient() -> None:
         ),
         ({"evidence": 0.0}, ["evidence 0.0 is not between 0 and 1"]),
         ({"evidence": 1.0}, ["evidence 1.0 is not between 0 and 1"]),
+        ({"evidence": 95.0}, ["evidence 95.0 is not between 0 and 1: write 0.95"]),
+        ({"window": Span(72, "h")}, []),
+        ({"window": Span(71, "h")}, ["a trend needs a window of at least 72h, not 71h"]),
+        (
+            {"method": "simple", "evidence": 0.95},
+            ["`method: simple` takes values as they are: leave `evidence` out"],
+        ),
+        (
+            {"method": "simple", "window": Span(168, "h")},
+            ["a simple trend is one of the last 7 hours: write 7h, not 168h"],
+        ),
         ({"method": "simple", "window": Span(7)}, []),
         ({"method": "simple"}, []),
         (
             {"method": "simple", "window": Span(6)},
-            ["a simple trend needs a window of at least 7d, not 6d"],
+            ["a simple trend is one of the last 7 days: write 7d, not 6d"],
         ),
         (
             {"method": "simple", "adjust": "score_mix"},
@@ -264,8 +317,8 @@ def test_the_plain_rule_gives_the_numbers_that_people_know() -> None:
     found = plain(FALLING)
     assert found.verdict is BREACH
     assert found.reason == (
-        "accuracy is declining: -0.01 a day over the last 7 days, from 0.95 to 0.89, which reaches the bound "
-        "of 0.01."
+        "accuracy falls by 0.01 a day over the last 7 days, from 0.95 to 0.89, which is worse and reaches "
+        "the bound of 0.01."
     )
     assert found.p_value is None
     details = dict(found.details)
@@ -305,32 +358,46 @@ def test_a_slope_on_the_bound_counts_as_declining_whatever_floating_point_makes_
 
 
 @pytest.mark.parametrize(
-    "metric, step, state, verdict",
+    "metric, step, state, verdict, moves",
     [
-        ("accuracy", -0.02, "declining", BREACH),
-        ("accuracy", -0.009, "stable", CLEAR),
-        ("accuracy", 0.0, "stable", CLEAR),
-        ("accuracy", 0.009, "stable", CLEAR),
-        ("accuracy", 0.01, "improving", CLEAR),
-        ("log_loss", 0.02, "declining", BREACH),
-        ("log_loss", -0.02, "improving", CLEAR),
+        ("accuracy", -0.02, "declining", BREACH, "falls by 0.02 a day"),
+        ("accuracy", -0.009, "stable", CLEAR, "falls by 0.009 a day"),
+        ("accuracy", 0.0, "stable", CLEAR, "is flat: +0 a day"),
+        ("accuracy", 0.009, "stable", CLEAR, "rises by 0.009 a day"),
+        ("accuracy", 0.01, "improving", CLEAR, "rises by 0.01 a day"),
+        ("log_loss", 0.02, "declining", BREACH, "rises by 0.02 a day"),
+        ("log_loss", -0.02, "improving", CLEAR, "falls by 0.02 a day"),
     ],
 )
 def test_the_plain_rule_knows_three_states_and_which_way_is_good(
-    metric: str, step: float, state: str, verdict: Verdict
+    metric: str, step: float, state: str, verdict: Verdict, moves: str
 ) -> None:
     found = plain([0.5 + step * i for i in range(7)], metric)
     assert (found.details["state"], found.verdict) == (state, verdict)
-    assert f"is {state}: " in found.reason
+    assert found.reason.startswith(f"{metric} {moves} over ")
+    assert ("which is worse" in found.reason) == (verdict is BREACH)
 
 
 def test_the_plain_rule_without_seven_days_is_insufficient() -> None:
     few = plain([0.9] * 6)
     assert (few.verdict, few.details) == (INSUFFICIENT, {"state": "insufficient"})
-    assert few.reason == "6 of 6 days can be judged; a simple trend needs 7."
+    assert few.reason == "6 of the last 6 days can be judged; a simple trend needs 7 in a row."
+    few = plain([None, *FALLING[:6]])
+    assert few.reason == "6 of the last 7 days can be judged; a simple trend needs 7 in a row."
     gap = plain([*FALLING[:3], None, *FALLING[3:]])
-    assert gap.details["state"] == "declining"
-    assert plain([0.1, None, *FALLING], window=Span(14)).details["first"] == 0.95
+    assert (gap.verdict, gap.reason) == (INSUFFICIENT, few.reason)
+
+
+def test_seven_days_that_are_not_a_week_have_no_simple_trend() -> None:
+    """Seven judged days of four weeks once counted as seven in a row."""
+    detector = Trend(metric="accuracy", method="simple")
+    assert detector.window == Span(7)
+    apart = [point(4 * i, value, None) for i, value in enumerate(FALLING)]
+    found = detector.examine(series(apart, "accuracy"))
+    assert found.reason == "7 of the last 7 days can be judged; a simple trend needs 7 in a row."
+    old = [point(i, value, None) for i, value in enumerate(FALLING)]
+    stale = Series(METRICS["accuracy"], point(9, 0.89), tuple(old))
+    assert detector.examine(stale).verdict is INSUFFICIENT
 
 
 def test_a_plain_rule_without_a_bound_wants_some_movement() -> None:
@@ -414,7 +481,7 @@ def test_a_few_heavy_days_are_no_trend_without_the_ranks() -> None:
     days[7:21] = [replace(d, value=0.70 + 0.01 * i) for i, d in enumerate(days[7:21])]
     found = examined(days)
     assert (found.verdict, found.severity) == (CLEAR, Severity.WATCH)
-    assert "sure), but ranks do not confirm it (median slope " in found.reason
+    assert " sure), but ranks do not confirm it (median slope " in found.reason
     assert (found.details["state"], found.details["confirmed"]) == ("stable", False)
     assert found.p_value is not None
     short = Trend(metric="roc_auc", window=Span(27)).examine(series(days[1:]))

@@ -23,7 +23,7 @@ def moved(task: Task = Task.BINARY, *changes: Change, **more: object) -> Moved:
     return Moved(task=task, metrics={each.metric: each for each in changes}, **more)  # type: ignore[arg-type]
 
 
-AUC = change("roc_auc", 0.71, 0.69)
+AUC = change("roc_auc", 0.71, 0.70, 0.01)
 WEAKER = change("roc_auc", 0.71, 0.65)
 LOST = change("roc_auc", 0.71, 0.53)
 RATIO = change("calibration_ratio", 0.92, 0.95, 0.06)
@@ -66,6 +66,78 @@ TABLE = [
         Action.MOVE_THRESHOLD,
         "recall 0.200 after 0.460",
     ),
+    # the same where it is not shown that scores and ranking hold: not surely worse is not the same
+    ((STEADY, CALM, RATIO, change("roc_auc", 0.71, 0.66, 0.04), MISSED), {}, Action.WAIT, "recall 0.200"),
+    ((STEADY, CALM, change("calibration_ratio", 0.92, 0.70, 0.15), AUC, MISSED), {}, Action.WAIT, "recall"),
+    ((STEADY, CALM, AUC, MISSED), {}, Action.WAIT, "recall"),
+    # the ratio breached: its scores are off, whatever else is just short of sure
+    (
+        (STEADY, SANK, change("calibration_ratio", 0.94, 0.65, 0.10), AUC, MISSED),
+        {"breached": "calibration_ratio"},
+        Action.RETRAIN,
+        "inputs misled it",
+    ),
+    (
+        (STEADY, CALM, change("calibration_ratio", 0.94, 0.65, 0.10), AUC, MISSED),
+        {"breached": "calibration_ratio"},
+        Action.RECALIBRATE,
+        "scores are off",
+    ),
+    # ... or just short of sure, but the scores themselves have surely left the truth
+    (
+        (STEADY, change("labelled_score", 0.216, 0.15, 0.01), change("calibration_ratio", 0.94, 0.65, 0.12)),
+        {},
+        Action.RETRAIN,
+        "inputs misled it",
+    ),
+    # it became better
+    (
+        (change("positive_rate", 0.12, 0.21), CALM, change("calibration_ratio", 1.75, 1.0, 0.05), AUC),
+        {},
+        Action.NOTHING,
+        "a harder world",
+    ),
+    # nothing to speak of
+    ((change("positive_rate", 0.2300, 0.2312, 0.0004), AUC), {}, Action.WAIT, "tells not yet"),
+    # scores that say nothing are no model to train
+    (
+        (STEADY, SANK, UNDER, AUC, change("score_spread", 0.2, 0.0, 0.001)),
+        {},
+        Action.LOOK_AT_DATA,
+        "scores hardly differ any more",
+    ),
+    # hits that are all gone are the threshold's, too
+    (
+        (STEADY, CALM, RATIO, AUC, change("recall", 0.46, 0.0, 0.01)),
+        {},
+        Action.MOVE_THRESHOLD,
+        "recall 0.000",
+    ),
+    # what came in, and is no drift
+    (
+        (),
+        {"incident_class": IncidentClass.INPUTS, "mature": False, "breached": "volume"},
+        Action.LOOK_AT_DATA,
+        "what comes in",
+    ),
+    (
+        (STEADY, AUC),
+        {"incident_class": IncidentClass.INPUTS, "breached": "latency_p95"},
+        Action.LOOK_AT_DATA,
+        "how fast",
+    ),
+    (
+        (),
+        {"incident_class": IncidentClass.INPUTS, "mature": False, "breached": "mean_score"},
+        Action.LOOK_AT_DATA,
+        "scores are not what",
+    ),
+    (
+        (),
+        {"incident_class": IncidentClass.INPUTS, "mature": False, "breached": "psi(temp)", "drifts": HOT},
+        Action.WAIT,
+        "temp (psi 8.20) drifted",
+    ),
     # a harder world: December
     ((OFTEN, CALM, RATIO, AUC, SKILL, RECALL), {}, Action.NOTHING, "a harder world for any model"),
     ((RARER, CALM, RATIO, AUC, SKILL, RECALL), {}, Action.NOTHING, "another world for any model"),
@@ -95,7 +167,7 @@ TABLE = [
         "balanced_accuracy 0.550",
     ),
     (
-        (STEADY, change("balanced_accuracy", 0.75, 0.74), MISSED, PRECISE),
+        (STEADY, change("balanced_accuracy", 0.75, 0.74, 0.01), MISSED, PRECISE),
         {"scored": False},
         Action.MOVE_THRESHOLD,
         "recall 0.200",
@@ -129,6 +201,9 @@ NUMBERS = [
     ((MAE, WIDER, FIT), {}, Action.NOTHING, "so does what is predicted"),
     ((MAE, WIDER, change("r2", 0.40, 0.20)), {}, Action.LOOK_AT_DATA, "no input tells why"),
     ((change("bias", 0.0, 1.0, 2.0), SPREAD, FIT), {}, Action.WAIT, "nothing that tells"),
+    # less bias than before, or next to none, asks for nothing
+    ((change("bias", 5.0, 0.1, 0.2), SPREAD), {}, Action.WAIT, "tells not yet"),
+    ((change("bias", 0.0, 0.01, 0.002), SPREAD), {}, Action.WAIT, "tells not yet"),
 ]
 
 
@@ -157,7 +232,15 @@ OTHERS = [
     (Task.MULTICLASS, (change("macro_recall", 0.8, 0.79),), {}, Action.WAIT, "nothing that tells"),
     (Task.RANKING, (change("ndcg", 0.6, 0.4),), {"drifts": HOT}, Action.RETRAIN, "the order got worse"),
     (Task.RANKING, (change("ndcg", 0.6, 0.6), change("ctr", 0.3, 0.1)), {}, Action.NOTHING, "click less"),
-    (Task.RANKING, (change("ctr", 0.3, 0.1),), {}, Action.WAIT, "nothing that tells"),
+    (Task.RANKING, (change("ctr", 0.3, 0.1),), {}, Action.WAIT, "tells not yet what to do: ctr 0.100"),
+    # a tenth of a percent is no reason to retrain, and nothing is said not to have moved
+    (
+        Task.MULTICLASS,
+        (change("macro_recall", 0.8, 0.8, 0.01), change("accuracy", 0.900, 0.899, 0.0003)),
+        {"drifts": HOT},
+        Action.WAIT,
+        "tells not yet what to do: accuracy 0.89900 after 0.90000",
+    ),
 ]
 
 
@@ -172,16 +255,21 @@ def test_without_errors_nothing_is_sure_and_nothing_is_advised(changes, more, ac
     unknown = [replace(each, before_error=None, after_error=None) for each in changes]
     found = advice(moved(Task.BINARY, *unknown, **more))
     assert not found.retrain
-    assert found.action is Action.WAIT or action is Action.LOOK_AT_DATA
+    itself = {Action.RECALIBRATE} if "breached" in more else set()  # a breach is sure by itself
+    assert found.action in {Action.WAIT} | itself or action is Action.LOOK_AT_DATA
 
 
 def test_a_reason_is_told_with_whether_to_retrain() -> None:
     assert advice(moved(Task.BINARY, STEADY, LOST)).sentence.startswith(
         "retrain: advised, because roc_auc 0.53"
     )
-    found = advice(moved(Task.BINARY, STEADY, AUC, MISSED))
+    found = advice(moved(Task.BINARY, STEADY, AUC, RATIO, MISSED))
     assert found.sentence.startswith("move the threshold; retrain: not advised, because the ranking holds")
     assert [each.metric for each in found.evidence] == ["recall"]
+    assert replace(found, first="origin=LGA").sentence.endswith("; look at origin=LGA first")
+    assert replace(found, first="v; retrain").sentence.endswith("look at 'v; retrain' first")
+    waiting = advice(moved(Task.BINARY, mature=False))
+    assert waiting.sentence == "wait, because fewer labels are in than the monitor asks for"
 
 
 @pytest.mark.parametrize(
@@ -205,8 +293,16 @@ def test_a_factor_is_sure_on_the_logarithm() -> None:
     assert Change("m", 1.0, 1.3, 0.01, 0.01).turned(1.25) == 1
     assert Change("m", 1.3, 1.0, 0.01, 0.01).turned(1.25) == -1
     assert Change("m", 1.0, 1.3, 0.05, 0.05).turned(1.25) == 0
-    for made in (Change("m", 0.0, 1.0, 0.01, 0.01), Change("m", 1.0, -1.0, 0.01, 0.01)):
-        assert made.turned(1.25) == 0
+    for made, way in (
+        (Change("m", 0.0, 1.0, 0.01, 0.01), 1),
+        (Change("m", 1.0, -1.0, 0.01, 0.01), -1),
+        (Change("m", 0.46, 0.0, 0.03, 0.01), -1),
+        (Change("m", 0.05, 0.0, 0.02, 0.02), 0),
+        (Change("m", -1.0, -2.0, 0.01, 0.01), 0),
+    ):
+        assert made.turned(1.25) == way, made
+    assert Change("m", 1.0, 1.1, 0.01, 0.01).within(1.25)
+    assert not Change("m", 1.0, 1.1, 0.1, 0.1).within(1.25), "not surely"
     assert Change("m", 0.4, 0.6, 0.01, 0.01).kept(0.5) is None, "it had no lead to lose"
 
 

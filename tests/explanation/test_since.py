@@ -63,6 +63,18 @@ def test_a_dip_before_is_not_the_beginning_of_what_lasts() -> None:
     assert found.day == on(60)
 
 
+def test_a_change_to_the_other_side_is_not_the_beginning_of_the_breach() -> None:
+    """Below its bound over the window, above it in the last days: as the flights of early September."""
+    days = series([(0.92, 20), (0.55, 35), (1.81, 5)], usual=0.92)
+    below, above = since(days, -1), since(days, 1)
+    assert below is not None
+    assert (below.day, below.until) == (on(20), on(54))
+    assert below.after == pytest.approx(0.55, abs=0.02)
+    assert above is not None
+    assert (above.day, above.until) == (on(55), None)
+    assert since(series([(0.92, 30), (1.81, 20)], usual=0.92), -1) is None
+
+
 def test_what_was_so_on_the_first_day_is_told_as_that() -> None:
     found = since(series([(0.2, 60)], usual=0.5))
     assert found == Since(FIRST, 0.5, pytest.approx(0.2, abs=0.02), 0)
@@ -169,3 +181,20 @@ def test_without_earlier_days_there_is_nothing_to_compare_with() -> None:
     assert volume({on(9): 100.0}, {on(i): 100.0 for i in range(6)}) is None
     assert volume({}, {on(i): 100.0 for i in range(30)}) is None
     assert volume({on(31): 5.0}, {on(i): 0.0 for i in range(30)}) is None
+
+
+def test_traffic_that_wanders_slowly_is_usual() -> None:
+    """Days that go with the day before: of 28 of them a tenth more or less is soon there."""
+    rng = np.random.default_rng(5)
+    told = 0
+    for _ in range(100):
+        state, made = 0.0, []
+        for _ in range(80):
+            state = 0.7 * state + np.sqrt(1 - 0.7**2) * rng.normal()
+            made.append(1000.0 * np.exp(0.15 * state))
+        days = {on(i): count for i, count in enumerate(made)}
+        usual = {day: count for day, count in days.items() if day < on(31)}
+        found = volume({day: count for day, count in days.items() if day >= on(52)}, usual)
+        assert found is not None
+        told += found.notable
+    assert told <= 12

@@ -81,8 +81,8 @@ def detections(bench: Bench, horizon: int = 1) -> list[Detection]:
 
 
 def after(bench: Bench, spec: MonitorSpec, *detectors: Compare) -> list[Detection]:
-    """What is said at 1d after one pass over all days."""
-    bench.run(replace(spec, detectors=detectors), FIRST, day(DAYS + 1))
+    """What is said at 1d after one pass over all days of the experiment."""
+    bench.run(replace(spec, detectors=detectors), FIRST, day(DAYS - 1))
     return detections(bench)
 
 
@@ -253,12 +253,30 @@ def test_silence_that_says_nothing_yet_is_not_judged(bench: Bench, spec: Monitor
 
 def test_an_edit_of_the_experiment_leaves_nothing_behind(bench: Bench, spec: MonitorSpec) -> None:
     bench.run(spec, FIRST, day(DAYS + 1))
-    assert len(detections(bench)) == DAYS - 2
+    assert len(detections(bench)) == DAYS, "two days on which it is over among them"
     assert not any(run_stale(spec, bench.runtime()).values()), "days before and after are not lacking"
     shorter = replace(spec, detectors=(compare(end=day(4), minimum=30),))
     assert run_stale(shorter, bench.runtime())["detections"]
-    assert [d.window_start.date() for d in detections(bench)] == [day(number) for number in range(1, 5)]
+    assert [d.window_start.date() for d in detections(bench)] == [day(number) for number in range(1, 8)]
     assert not any(run_stale(shorter, bench.runtime()).values())
+
+
+def test_an_experiment_that_is_over_closes_its_incident(bench: Bench, spec: MonitorSpec) -> None:
+    worse = compare(control="v2", treatment="v1", end=day(6))
+    bench.run(replace(spec, detectors=(worse,)), FIRST, day(7))
+    with bench.store.transaction() as connection:
+        (opened,) = bench.store.incidents(connection, "odd")
+    assert opened.is_open
+    bench.run(replace(spec, detectors=(worse,)), day(8), day(DAYS + 1))
+    found = detections(bench)
+    assert [d.window_start.date() for d in found] == [day(number) for number in range(1, 10)]
+    assert [d.verdict for d in found[-4:]] == [Verdict.BREACH, Verdict.CLEAR, Verdict.CLEAR, Verdict.CLEAR]
+    last = "the experiment is over since 2013-07-07; on its last day: Revert: accuracy is "
+    assert all(d.reason.startswith(last) for d in found[-3:])
+    assert all(d.details == found[-4].details for d in found[-3:])
+    with bench.store.transaction() as connection:
+        (closed,) = bench.store.incidents(connection, "odd")
+    assert not closed.is_open
 
 
 FILE = """\
@@ -348,6 +366,11 @@ def test_an_experiment_is_read_from_a_file(tmp_path: Path) -> None:
             "split 1.2 is not between 0 and 1: it is the treatment's share of the rows",
         ),
         ("    treatment: v2\n", "", "needs the key 'treatment'"),
+        (
+            "metric: brier\n",
+            'metric: "latency(0.99)"\n    at: 0d\n',
+            "'accuracy' rests on labels, which at 0d no row has: compare at a later age",
+        ),
     ],
 )
 def test_a_wrong_experiment_is_refused_with_a_sentence(

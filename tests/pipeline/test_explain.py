@@ -165,7 +165,7 @@ def test_a_version_without_a_reference_is_compared_with_the_days_before(bench: B
     spec = asked(bench, logs, least, reference=Reference(), windows=(Span(7),))
     bench.run(spec, FIRST, on(DAYS))
     found = explained(bench, spec)
-    assert found.against.startswith("the 28 days before, ")
+    assert found.against.startswith("the 28 days before it began, ")
     assert [part.segment for _, part in found.outstanding] == ["origin=LGA"]
 
 
@@ -237,7 +237,11 @@ def test_breaches_of_data_quality_on_the_same_days_come_before_the_model(bench: 
         def breached(days: int) -> list[Detection]:
             ends = [worst.window_end - timedelta(days=i) for i in range(days)]
             quality = replace(
-                worst, detector="nulls", incident_class=IncidentClass.DATA_QUALITY, window=Span(1)
+                worst,
+                detector="nulls",
+                metric="null_share(temp)",
+                incident_class=IncidentClass.DATA_QUALITY,
+                window=Span(1),
             )
             return [replace(quality, window_start=end - timedelta(days=1), window_end=end) for end in ends]
 
@@ -246,9 +250,61 @@ def test_breaches_of_data_quality_on_the_same_days_come_before_the_model(bench: 
             places = [("nulls", row.window_start, row.horizon) for row in rows]
             bench.store.replace_detections(connection, "odd", places, rows)
             found = explain(spec, worst, connection, bench.runtime())
-            said = f"nulls breached on {days} of 14 days"
+            said = f"null_share(temp) breached on {days} of 14 days [nulls]"
             assert said in dict(facts(found))["What changed"]
             assert (found.advice.action is Action.LOOK_AT_DATA) == (action is not None)
+
+
+def test_data_quality_of_another_version_or_segment_is_no_fault_of_this_one(bench: Bench) -> None:
+    spec = asked(bench, steady(broken="LGA"))
+    bench.run(spec, FIRST, on(DAYS))
+    with bench.store.transaction() as connection:
+        worst = breach_of(spec, connection, bench.runtime(), None, None)
+        quality = replace(worst, detector="nulls", incident_class=IncidentClass.DATA_QUALITY)
+        for place in ({"version": "canary"}, {"segment": "carrier=B6"}):
+            row = replace(quality, **place)
+            bench.store.replace_detections(
+                connection, "odd", [("nulls", row.window_start, row.horizon)], [row]
+            )
+            found = explain(spec, worst, connection, bench.runtime())
+            assert (found.faults, found.notes) == ((), ()), place
+
+
+def test_without_a_reference_the_days_before_it_began_are_usual(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Weeks after the break the window before is as broken as this one."""
+    monkeypatch.setitem(globals(), "DAYS", 75)
+    least = rule(relative=None, min=0.8, window=Span(7))
+    logs = steady(broken="LGA", since=30)
+    spec = asked(bench, logs, least, reference=Reference(), windows=(Span(7),))
+    bench.run(spec, FIRST, on(75))
+    found = explained(bench, spec, on(74))
+    assert found.change is not None
+    assert found.change.by < -0.1
+    assert [part.segment for _, part in found.outstanding] == ["origin=LGA"]
+    assert "look at origin=LGA first" in found.advice.sentence
+
+
+def test_fixed_values_are_what_is_usual(bench: Bench) -> None:
+    fixed = Reference(values={"accuracy": 0.85})
+    spec = asked(bench, steady(broken="LGA", since=0), reference=fixed)
+    bench.run(spec, FIRST, on(DAYS))
+    found = explained(bench, spec)
+    assert found.change is not None
+    assert found.change.before == 0.85
+    assert found.since is not None
+    assert found.since.steps == 0
+
+
+def test_a_version_is_not_compared_with_the_days_before_it_was_born(bench: Bench) -> None:
+    logs = steady(broken="LGA", v2=25)
+    spec = asked(bench, logs, rule(relative=None, min=0.95), reference=Reference())
+    bench.run(spec, FIRST, on(DAYS))
+    with bench.store.transaction() as connection:
+        rows = bench.store.detections(connection, "odd", version="v2", verdict=Verdict.BREACH)
+        found = explain(spec, rows[-1], connection, bench.runtime())
+    assert found.volume is None or not found.volume.notable
 
 
 # --- which breach -------------------------------------------------------------------------------
@@ -316,6 +372,30 @@ def test_what_cannot_be_explained_is_told_and_logged_and_holds_nothing_back(
     assert "could not be explained; the run's log says why" in text
     assert "[WARNING] odd: accuracy of v1" in text or "[CRITICAL] odd: accuracy of v1" in text
     assert "The breach of odd by accuracy could not be explained" in caplog.text
+
+
+def test_what_cannot_be_worded_holds_nothing_back(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_: Explanation) -> Any:
+        raise ValueError("a fault of the wording")
+
+    monkeypatch.setattr(module, "facts", broken)
+    assert "could not be explained" in message(bench, asked(bench, steady(broken="LGA")))
+
+
+def test_an_explanation_that_takes_too_long_ends_no_more_than_itself(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slow(spec: MonitorSpec, detection: Detection, connection: sa.Connection, runtime: Any) -> Any:
+        connection.execute(sa.text("select pg_sleep(20)"))
+
+    monkeypatch.setattr(module, "explain", slow)
+    monkeypatch.setattr(module, "PATIENCE", 0.2)
+    assert "could not be explained" in message(bench, asked(bench, steady(broken="LGA")))
+    with bench.store.transaction() as connection:
+        before = connection.scalar(sa.text("show statement_timeout"))
+        with bench.store.apart(connection, 5.0):
+            assert connection.scalar(sa.text("show statement_timeout")) == "5s"
+        assert connection.scalar(sa.text("show statement_timeout")) == before
 
 
 def test_silence_costs_no_explanation(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -224,7 +224,26 @@ def test_nulls_of_a_day_are_data_quality(found: Found) -> None:
     assert told.incident_class is IncidentClass.DATA_QUALITY
     assert told.severity is Severity.CRITICAL
     assert told.reason == "temp is null in 100 % (usually 0 %)."
-    assert set(told.details["shares"]) == {"duplicate_share", "null_share(temp)", "null_share(load)"}
+    assert set(told.details["shares"]) == {"null_share(temp)", "null_share(load)"}
+    of_logs = found["quality", UNVERSIONED, NULLS]
+    assert set(of_logs.details["shares"]) == {"duplicate_share"}
+    assert (of_logs.verdict, of_logs.n) == (CLEAR, 40)
+
+
+def test_a_new_version_is_held_against_the_reference_of_all(bench: Bench) -> None:
+    logs = faulty()
+    draw = random.Random(8)
+    gaps = [row | {"temp": None if draw.random() < 0.4 else row["temp"]} for row in logs.predictions]
+    rule = Quality(name="quality")
+    spec = spec_of(detectors=(rule,), metrics=("accuracy", "null_share(temp)", "duplicate_share"))
+    bench.run(at(spec, written(replace(logs, predictions=gaps), "parquet", bench.folder)), FIRST, day_of(27))
+    told = judged(bench)
+    within = {each.verdict for (_, _, number), each in told.items() if number < REFERENCE}
+    assert within == {INSUFFICIENT}
+    assert told["quality", "v2", NEW_VERSION].details["usual"]["null_share(temp)"] == pytest.approx(
+        0.4, abs=0.05
+    )
+    assert {each.verdict for (_, _, number), each in told.items() if number >= REFERENCE} == {CLEAR}
 
 
 def test_a_feature_that_drifts_is_told_and_the_other_is_not(found: Found) -> None:
@@ -250,14 +269,14 @@ def test_labels_that_stop_for_one_decision_are_a_feedback_loop(found: Found) -> 
     told = found["loop", "v2", DAYS - 4]
     assert told.incident_class is IncidentClass.LABEL_HEALTH
     assert "coverage_gap" in told.details["breaching"]
-    assert "lie between a predicted no and a predicted yes" in told.reason
+    assert "more often for a predicted no than for a predicted yes" in told.reason
 
 
-def test_exploration_is_compared_with_all_traffic(found: Found) -> None:
+def test_exploration_is_compared_with_the_rest_of_the_traffic(found: Found) -> None:
     told = found["explored", "v1", 20]
     assert told.verdict is BREACH
     assert told.details["breaching"] == ["accuracy in origin=EWR"]
-    assert told.reason.startswith("accuracy is 0 in origin=EWR, and 0.7")
+    assert told.reason.startswith("accuracy is 0 in origin=EWR, and 0.9")
 
 
 def test_a_link_waits_for_enough_days(found: Found) -> None:
@@ -326,9 +345,10 @@ def test_hours_are_judged_by_the_hour(bench: Bench) -> None:
             for each in bench.store.detections(connection, "odd")
         }
     verdicts = {n: found["volume", n].verdict for n in (hours - 2, hours - 1)}
-    assert list(verdicts.values()) == [BREACH, BREACH]
+    # The last hour has none at all, which is what `missing` tells.
+    assert list(verdicts.values()) == [BREACH, CLEAR]
     assert found["volume", hours - 3].verdict is INSUFFICIENT
-    assert "Mondays at 00:00 UTC" in found["volume", hours - 2].reason
+    assert "Mondays at 00:00 (" in found["volume", hours - 2].reason
     assert found["predictions", hours - 2].verdict is CLEAR
     assert found["predictions", hours - 1].verdict is BREACH
 

@@ -102,6 +102,15 @@ def test_it_sees_the_days_of_its_reach_and_none_of_the_reference(bench: Bench) -
     assert within.details["reference"] == []
 
 
+def test_it_sees_no_day_from_before_the_reference(bench: Bench) -> None:
+    later = Reference(start=on(4), end=on(7))
+    probe = Probe(metric="volume", at=Horizon(0), past=Span(9))
+    spec = watching(bench, odd_logs(1, FIRST, 12), probe, reference=later)
+    bench.run(spec, FIRST, LAST)
+    shown = seen(bench, spec)["v1", ALL, Horizon(0), on(9)].details
+    assert shown["days"] == [on(8).isoformat(), on(9).isoformat()]
+
+
 def test_without_a_reference_all_days_of_its_reach_are_there(bench: Bench) -> None:
     spec = watching(bench, odd_logs(1, FIRST, 12), Probe(metric="volume", at=Horizon(0), compares=False))
     bench.run(spec, FIRST, LAST)

@@ -90,7 +90,9 @@ def test_what_to_do_about_each_failure_of_the_year(bench: Bench, spec: MonitorSp
     assert "retrain: not advised" in dict(facts(september))["Likely action"]
 
     for version in ("v1", "v2"):
+        told = []
         for day in (date(2013, 12, 10), date(2013, 12, 18), date(2013, 12, 24)):
             _, december = explained(bench, spec, "recall", version, day)
             assert december.advice.action in (Action.NOTHING, Action.WAIT), (version, day, december.advice)
-        assert "a harder world for any model" in december.advice.reason
+            told.append(december.advice.reason)
+        assert any("a harder world for any model" in reason for reason in told), told

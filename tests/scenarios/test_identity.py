@@ -17,7 +17,18 @@ from hindsight.domain.spec import MonitorSpec
 from hindsight.domain.values import Horizon, Task
 from hindsight.pipeline import join
 from hindsight.sources import SOURCES, FileSource
-from worlds import Bench, Logs, at, in_a_row, in_two_threads, local, monitor, odd_logs, watched, written
+from worlds import (
+    Bench,
+    Logs,
+    at,
+    in_a_row,
+    in_two_threads,
+    local,
+    monitor,
+    odd_logs,
+    watched_by_all,
+    written,
+)
 
 FIRST, DAYS = date(2013, 3, 5), 7
 LAST = FIRST + timedelta(days=DAYS + 2)
@@ -32,7 +43,7 @@ def logs() -> Logs:
 @pytest.fixture(scope="module")
 def spec(session_bench: Bench, logs: Logs) -> MonitorSpec:
     place = written(logs, "table", session_bench.folder, session_bench.url)
-    return watched(at(small(monitor()), place), FIRST, 3)
+    return watched_by_all(at(small(monitor()), place), FIRST, 3)
 
 
 def small(spec: MonitorSpec) -> MonitorSpec:
@@ -79,7 +90,7 @@ def test_any_order_of_days_leaves_the_same_bytes(
 
 def test_a_backfill_leaves_what_runs_of_those_days_left(bench: Bench, logs: Logs) -> None:
     """The first promise: a daily run sees the rows of its day, a backfill all of them, and they agree."""
-    spec = watched(small(monitor()), FIRST, 3)
+    spec = watched_by_all(small(monitor()), FIRST, 3)
     for day in RUN_DAYS:
         known = logs.known_before(local(day + timedelta(days=1), 0))
         bench.run(at(spec, written(known, "parquet", bench.folder)), day)
@@ -152,7 +163,7 @@ def test_many_days_in_portions_leave_the_same_bytes(
     bench: Bench, task: Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     logs = odd_logs(13, FIRST, DAYS, task)
-    spec = watched(small(at(monitor(task), written(logs, "parquet", bench.folder))), FIRST, 3)
+    spec = watched_by_all(small(at(monitor(task), written(logs, "parquet", bench.folder))), FIRST, 3)
     bench.run(spec, FIRST, LAST)
     whole = bench.dump()
     bench.clear()

@@ -23,7 +23,7 @@ from worlds import (
     label,
     monitor,
     prediction,
-    watched,
+    watched_by_all,
     written,
 )
 
@@ -57,7 +57,7 @@ def spec(session_bench: Bench) -> MonitorSpec:
     made = monitor(segments=("carrier",), metrics=("recall",), windows=(Span(7),))
     made = replace(made, maturity=replace(made.maturity, horizons=(Horizon(1), Horizon(7))))
     place = written(few_rows_a_day(), "table", session_bench.folder, session_bench.url)
-    made = watched(at(made, place), FIRST, 14)
+    made = watched_by_all(at(made, place), FIRST, 14)
     return replace(made, detectors=tuple(d for d in made.detectors if d.at in made.horizons))
 
 

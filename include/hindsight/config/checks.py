@@ -40,14 +40,24 @@ def check(spec: MonitorSpec, *, holes: bool) -> Iterator[Finding]:
     runs += [_repeats(spec, path) for path in LISTS]
     runs += [_location((side,), getattr(spec, side)) for side in SIDES if hasattr(spec, side)]
     runs += [_location(MARKER, marker) for marker in [_marker(spec)] if marker is not None]
+    runs += _of_rules(spec)
+    for run in runs:
+        for path, message in _until_hole(run) if holes else run:
+            yield Finding(path, message)
+
+
+def check_rules(spec: MonitorSpec) -> Iterator[Finding]:
+    """Every fault of a monitor's rules, and of what is kept for them, by themselves: those nobody wrote."""
+    for path, message in chain(keeping.faults(spec), *_of_rules(spec)):
+        yield Finding(path, message)
+
+
+def _of_rules(spec: MonitorSpec) -> Iterator[Iterator[Fault]]:
     for index, detector in present(getattr(spec, "detectors", ())):
         metric = getattr(detector, "metric", None)
         whole_name = metric is None or _known(metric) or detector.carrier != metric
         rules = DETECTOR_RULES if whole_name else (_detector_metric,)
-        runs += [rule(spec, detector, ("detectors", index)) for rule in rules]
-    for run in runs:
-        for path, message in _until_hole(run) if holes else run:
-            yield Finding(path, message)
+        yield from [rule(spec, detector, ("detectors", index)) for rule in rules]
 
 
 def _until_hole(faults: Iterator[Fault]) -> Iterator[Fault]:
@@ -360,6 +370,8 @@ def _detector_metric(spec: MonitorSpec, detector: Any, path: Path) -> Iterator[F
 
 def _detector_segments(spec: MonitorSpec, detector: Any, path: Path) -> Iterator[Fault]:
     for index, column in present(detector.segments):
+        if column in detector.segments[:index]:
+            yield (*path, "segments", index), f"segments names {quoted(column)} twice"
         if column not in whole(spec.segments):
             known = ", ".join(whole(spec.segments)) or "none"
             yield (

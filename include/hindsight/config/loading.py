@@ -13,7 +13,8 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from hindsight.config.checks import check
+from hindsight.config import keeping
+from hindsight.config.checks import check, check_rules
 from hindsight.config.expansion import expanded
 from hindsight.config.findings import Finding, did_you_mean, findings, plant
 from hindsight.config.grain import in_grain
@@ -159,8 +160,16 @@ def _judge(root: Node, *, clean: bool) -> tuple[MonitorSpec | None, list[Problem
     if isinstance(spec, MonitorSpec):
         spec = in_grain(spec, document)
         found += check(spec, holes=not clean)
-        spec = _named(_ruled(expanded(spec), document), document) if clean and not found else None
-    return spec, [_problem(root.find(f.path, key=f.key), f.message) for f in found if f.message]
+        if not clean or found:
+            return None, _problems(root, found)
+        spec = _ruled(expanded(spec), document)
+        found += check_rules(spec) if "detectors" not in document else ()
+        spec = None if found else _named(spec, document)
+    return spec, _problems(root, found)
+
+
+def _problems(root: Node, found: Iterable[Finding]) -> list[Problem]:
+    return [_problem(root.find(f.path, key=f.key), f.message) for f in found if f.message]
 
 
 def _despite(document: Any, found: Iterable[Finding]) -> Any:
@@ -176,7 +185,9 @@ def _despite(document: Any, found: Iterable[Finding]) -> Any:
 
 def _ruled(spec: MonitorSpec, document: dict[str, Any]) -> MonitorSpec:
     """The spec with the default rules, if its file has no `detectors`; an empty list of them means none."""
-    return spec if "detectors" in document else replace(spec, detectors=default_rules(spec))
+    if "detectors" in document:
+        return spec
+    return replace(spec, detectors=tuple(keeping.fitting(spec, default_rules(spec))))
 
 
 def _named(spec: MonitorSpec, document: dict[str, Any]) -> MonitorSpec:

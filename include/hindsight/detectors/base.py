@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
-from datetime import date
+from datetime import date, tzinfo
 from math import isfinite
 from typing import Any, ClassVar, Final, Literal, Self
 
@@ -63,7 +63,7 @@ class Series:
     in the file.  `others` are the series of the other metrics that the detector asks for, by name, of the
     same version, segment and window; one that is not stored is not there.  Those of a segment beside the
     judged one are named `recall in explore=true`.  Where all versions are judged together, `versions` holds
-    the series of each.
+    the series of each.  `zone` is the one in which the monitor's days begin; hours are given in UTC.
     """
 
     metric: Metric
@@ -75,6 +75,7 @@ class Series:
     no_reference: str | None = None
     others: Mapping[str, Series] = field(default_factory=dict)
     versions: Mapping[str, Series] = field(default_factory=dict)
+    zone: tzinfo | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +83,9 @@ class Finding:
     """A verdict and what it rests on; a breach lies outside [lower, upper].
 
     `severity` is how bad the detector finds a breach, WARNING if it does not say; WATCH without a breach says
-    that the value is out of bounds, though perhaps by chance.  `incident_class` is another one than the
-    detector's usual.  `details` are what else there is to know, by name: finite numbers, texts, dates as
-    texts, and lists and mappings of these.
+    that the value is out of bounds, though perhaps by chance.  `metric` is what the verdict is about where a
+    rule is over several, `incident_class` another one than the detector's usual.  `details` are what else
+    there is to know, by name: finite numbers, texts, dates as texts, and lists and mappings of these.
     """
 
     verdict: Verdict
@@ -95,6 +96,7 @@ class Finding:
     upper: float | None = None
     p_value: float | None = None
     severity: Severity | None = None
+    metric: str | None = None
     incident_class: IncidentClass | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
 
@@ -125,12 +127,12 @@ class BaseDetector(ABC):
     kind: ClassVar[str]
     judges_days: ClassVar[bool] = False
     """Whether it looks at the single days of its reach too."""
-    reads_reference_days: ClassVar[bool] = False
-    """Whether it looks at the single days of the reference."""
     sees_absence: ClassVar[bool] = False
     """Whether it judges a version that has predictions within its reach, but none in the window."""
     judges_whole: ClassVar[bool] = False
     """Whether it judges all versions together: counts are added, shares are taken of all their rows."""
+    judges_logs: ClassVar[bool] = False
+    """Whether what is counted of the logs as a whole is judged by itself, once for all versions."""
 
     def __post_init__(self) -> None:
         if not self.name:
@@ -178,6 +180,11 @@ class BaseDetector(ABC):
     @property
     def needs_reference(self) -> bool:
         """Whether it compares with the reference."""
+        return False
+
+    @property
+    def reads_reference_days(self) -> bool:
+        """Whether it looks at the single days of the reference."""
         return False
 
     @property

@@ -7,19 +7,20 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import lru_cache
-from math import ceil, exp, isfinite, log
+from math import ceil, exp, floor, isfinite, sqrt
 from typing import Any, ClassVar, Final, Self
 
 import numpy as np
 
 from hindsight.detectors.base import ONE_DAY, Adjust, BaseDetector, Finding, Point, Series, insufficient
 from hindsight.detectors.methods.changes import level_of
-from hindsight.detectors.methods.charts import Chart, false_rate, solved
+from hindsight.detectors.methods.charts import NEVER, Chart, CusumChart, false_rate, solved, standing
 from hindsight.detectors.methods.standardise import (
     MIN_DAYS,
     Yardstick,
     judged,
     standardised,
+    unsure,
     yardstick,
 )
 from hindsight.domain.values import Budget, Direction, Severity, Span, Verdict
@@ -30,8 +31,17 @@ from hindsight.wording import counted
 EIGHT_WEEKS: Final = Span(56)
 ONCE_IN_YEARS: Final = Budget(1, 2000)
 HOURS: Final = 24
+HIGHEST: Final = 4.0
+"""Of the bound: so high that no number of segments asks for more."""
+
+STEPS: Final = 50
+"""Bounds between one and twice the bound, of which it is known how often they are passed."""
+
 HALFWAY: Final = 0.5
 """Of the bound: above it there is something to watch, and below it an incident may close."""
+
+OF_REFERENCE: Final = 2.5
+"""How many errors of the reference's mean a day must be off at least before it counts."""
 
 MOST_DAYS: Final = 400
 """Of a reference: beyond that its own error no longer matters, and bounds are not solved anew."""
@@ -41,16 +51,15 @@ MOST_DAYS: Final = 400
 class Course:
     """A chart's statistic over the days of a look-back, in one direction, and what it is held against.
 
-    `z` is the worse the larger.  `half` is half the shift that matters and `days` those of the reference;
-    `chance` is the bound at which breaches come at `rate` a step by chance.
+    `z` is the worse the larger.  `days` are those of the reference; `chance` is the bound that chance
+    asks for, and `sides` are the directions that are looked at.
     """
 
     chart: Chart
     z: Array
     bound: float
     chance: float
-    rate: float
-    half: float
+    sides: int
     days: int
     statistic: Array
 
@@ -65,12 +74,19 @@ class Course:
 
     @property
     def p_value(self) -> float:
-        """How often a day, nothing being wrong, brings it this far: a line through two logarithms."""
+        """How often it stands so far or farther, nothing being wrong: not how often it gets there."""
         if self.last <= 0:
             return 1.0
-        halfway = max(false_rate_at(self.chart, round(self.chance / 2, 3), self.days), self.rate)
-        slope = log(halfway / self.rate) / (self.chance / 2)
-        return min(1.0, exp(log(self.rate) - slope * (self.last - self.chance)))
+        level, chance = standing(self.chart, self.chance, self.days)
+        found = exp(float(np.interp(self.last, level, np.log(np.maximum(chance, NEVER)))))
+        return min(1.0, self.sides * found)
+
+    @property
+    def p_among_many(self) -> float:
+        """Of a breach beside others: how often a chart gets to a bound as high as this one would pass."""
+        high = float(self.chart.fold(self.z, HIGHEST * self.bound)[-1]) / self.chance
+        steps = floor(STEPS * min(max(high, 1.0), HIGHEST)) / STEPS
+        return min(1.0, self.sides * crossed(self.chart, round(steps * self.chance, 6), self.days))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,11 +110,20 @@ class Charted(BaseDetector):
     def needs_reference(self) -> bool:
         return True
 
+    @property
+    def by_chance(self) -> float:
+        """How often it may breach for nothing, a step: once, and for all segments together once more."""
+        return min(self.false_alarms.a_day / (HOURS if self.window.unit == "h" else 1), 0.5)
+
+    @property
+    def _families(self) -> int:
+        return 2 if self.segments else 1
+
     def false_breaches(self) -> float | None:
-        return self.false_alarms.a_day
+        return self._families * self.false_alarms.a_day
 
     def allowing(self, a_day: float) -> Self:
-        return replace(self, false_alarms=Budget(1, max(ceil(1.0 / a_day - 1e-9), 1)))
+        return replace(self, false_alarms=Budget(1, max(ceil(self._families / a_day - 1e-9), 1)))
 
     def problems(self) -> Iterable[str]:
         yield from super().problems()
@@ -180,9 +205,15 @@ class Charted(BaseDetector):
         chance = solved(chart, known, rate)
         bound = self._bound(chance, half)
         z = standardised(days, yard, adjusted=self.adjusts)
+        if self.adjusts:
+            covered = chart.k if isinstance(chart, CusumChart) else OF_REFERENCE / sqrt(known)
+            doubt = np.maximum(OF_REFERENCE * unsure(days, yard) - covered, 0.0)
+        else:
+            doubt = np.zeros(len(z))
         courses = [
-            Course(chart, sign * z, bound, chance, rate, half, known, chart.fold(sign * z, bound))
+            Course(chart, worse, bound, chance, len(signs), known, chart.fold(worse, bound))
             for sign in signs
+            for worse in [sign * z - doubt]
         ]
         return self._told(days, yard, max(courses, key=lambda course: course.reached), series.latest)
 
@@ -202,7 +233,7 @@ class Charted(BaseDetector):
         numbers: dict[str, Any] = {
             "observed": latest.value,
             "expected": foreseen + yard.expected(latest),
-            "p_value": course.p_value,
+            "p_value": course.p_among_many if self.segments and course.reached > 1.0 else course.p_value,
             "details": {
                 "statistic": course.last,
                 "bound": course.bound,
@@ -229,7 +260,7 @@ class Charted(BaseDetector):
 
 
 @lru_cache(maxsize=4096)
-def false_rate_at(chart: Chart, bound: float, days: int) -> float:
+def crossed(chart: Chart, bound: float, days: int) -> float:
     """`false_rate`, remembered."""
     return false_rate(chart, bound, days)
 

@@ -8,13 +8,10 @@ from typing import ClassVar, Final
 
 import numpy as np
 
-from hindsight.detectors.charted import Charted, Course
+from hindsight.detectors.charted import OF_REFERENCE, Charted, Course
 from hindsight.detectors.methods.charts import Chart, CusumChart
 
 LEAST_K: Final = 0.25
-OF_REFERENCE: Final = 2.5
-"""How many errors of the reference's mean a day must be off at least before it counts."""
-
 GRID: Final = 20
 """Steps of k in a standard deviation: references that are nearly alike share a solved bound."""
 
@@ -28,12 +25,15 @@ class Cusum(Charted):
     never falls below 0.  `shift` is the change that matters, as a share of the reference's value; half of
     it is never taken to be less than the reference itself can tell, 2.5 errors of its mean.  The bound is
     solved so that with nothing wrong there are `false_alarms` at most, with all that the
-    reference leaves uncertain.  The baseline is the reference and stays: a running mean would follow the
-    shift that it looks for.
+    reference leaves uncertain, with `adjust: score_mix` also of scores that it has hardly seen; it takes
+    days to be independent but for the weekday.  The baseline is the reference and stays: a running mean
+    would follow the shift that it looks for.
 
     Use it to find decay within days.  One bad day, however bad, does not breach by itself: for that use
-    `threshold` over `1d`.  A loss smaller than half of `shift` is not found: pool days (`threshold` over
-    `28d`).  A breach ends some days after the metric is back, while the sum goes down; until it has come to
+    `threshold` over `1d`.  A loss of less than half of `shift` adds up to nothing, but by the luck of single
+    days it may breach, the more often the nearer it comes to half: to judge a small loss pool days
+    (`threshold` over `28d`).  A breach is critical where the days would breach with twice as much taken off
+    each.  It ends some days after the metric is back, while the sum goes down; until it has come to
     half of its bound the judgement is `watch`, so that an incident neither flaps nor lasts.  Fewer than 14
     days of a reference are INSUFFICIENT; with 28 it knows weekdays.
 

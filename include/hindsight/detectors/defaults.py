@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import fields, replace
+from datetime import timedelta
 from typing import Any, Final
 
 from hindsight.detectors.base import A_WEEK_OLD, FOUR_WEEKS, Adjust, BaseDetector
@@ -34,6 +35,9 @@ MARGIN: Final = 0.05
 CALIBRATED: Final = (0.8, 1.25)
 """How many may be promised for each that comes true: a fifth fewer, or a quarter more."""
 
+A_DAY: Final = 24
+"""In hours."""
+
 A_WEEK_OF_HOURS: Final = Span(168, "h")
 """What an hourly monitor pools, where a daily one pools four weeks: it should answer within days."""
 
@@ -45,10 +49,11 @@ def default_rules(spec: MonitorSpec) -> tuple[BaseDetector, ...]:
     over four weeks and a chart its steps.  Chances are held to what they promise where the metrics for that
     are kept.  The rest watches what models rest on: that predictions and labels come at all, and as many as
     usual, that they are whole, and that the features are those of the reference.  A metric that is kept for
-    each class or feature stands in `spec.metrics` by its full names.
+    each class or feature stands in `spec.metrics` by its full names.  Where results are removed, rules look
+    back no farther than what is kept allows; one that needs more is left out.
     """
     rules = [*_of_primary(spec), *_of_chances(spec), *_of_logs(spec)]
-    return tuple(_in_grain(spec, rule) for rule in rules)
+    return tuple(kept for rule in rules if (kept := _within(spec, _in_grain(spec, rule))) is not None)
 
 
 def primary(spec: MonitorSpec) -> str | None:
@@ -129,6 +134,25 @@ def _pooled(spec: MonitorSpec) -> Span:
         return A_WEEK_OF_HOURS
     kept = [span for span in spec.windows if span <= FOUR_WEEKS and not span.calendar]
     return FOUR_WEEKS if spec.retention == Retention() else max(kept, default=spec.unit_span)
+
+
+def _within(spec: MonitorSpec, rule: BaseDetector) -> BaseDetector | None:
+    """The rule with its look-back shortened to what is kept when runs come back; None if it needs more.
+
+    Labels that land late bring runs back to windows of twice the last horizon ago (see `config.keeping`).
+    """
+    kept = [each for f in fields(spec.retention) if (each := getattr(spec.retention, f.name)) is not None]
+    if not kept:
+        return rule
+    hour, hourly = timedelta(hours=1), spec.grain is Grain.HOUR
+    back = 2 * max(spec.last_horizon.hours, A_DAY if hourly else 7 * A_DAY)
+    hours = min(kept) // hour - back
+    if rule.reach.calendar or rule.reach.hours <= hours:
+        return rule
+    if "past" not in {field.name for field in fields(rule)} or hours < A_DAY:
+        return None
+    shorter = replace(rule, past=Span(hours, "h") if hourly else Span(hours // A_DAY))  # type: ignore[call-arg]
+    return None if list(shorter.problems()) else shorter
 
 
 def _in_grain(spec: MonitorSpec, rule: BaseDetector) -> BaseDetector:

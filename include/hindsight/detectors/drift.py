@@ -36,6 +36,9 @@ OF_ANSWERS: Final = (
 )
 """What of a model's answers is compared with the reference, where the monitor keeps it."""
 
+ERRORS: Final = 5.0
+"""A mean that is nearer to 0 is no measure of how much it moves."""
+
 SHOWN: Final = 3
 """Features that a sentence names at most."""
 
@@ -56,12 +59,15 @@ class Drift(BaseDetector):
     """Breaches when features, or the model's answers, surely are farther from the reference than `limit`.
 
     `metric` is a distance of features' distributions, `psi` for every feature or `psi(temp)` for one; it
-    already is less what chance alone gives and has an error that knows how days differ (see the metric).
-    By default `limit` is what a shift of half a standard deviation makes of it.  With `predictions` the
-    mean score, the predicted rates and their like are looked at too, where the monitor keeps them: each
-    may move by `change`, a share of its value in the reference.  All are one family: what breaches stands
-    at a false-discovery rate of 1 - `evidence` (Benjamini and Hochberg, 1995), and one verdict names it
-    in order.
+    already is less what chance alone gives and has an error that knows how days differ (see the metric). By
+    default `limit` is what a shift of half a standard deviation makes of it.  With `predictions` the mean
+    score, the predicted rates and their like are looked at too, where the monitor keeps them: each may move
+    by `change`, a share of its value in the reference; `mean_prediction`, which may lie anywhere around 0, by
+    that share of the reference's `prediction_spread` where this is kept, and otherwise not at all judged
+    within five errors of 0.  To look at answers alone name one: `metric: mean_score`.  A version that is not
+    in the reference is judged by its features; the verdict says that its answers are not.  All are one
+    family: what breaches stands at a false-discovery rate of 1 - `evidence` (Benjamini and Hochberg, 1995),
+    and one verdict names it in order.
 
     Drift says why a model may fail and not that it does: never more than a warning.  Days of one week share
     their weather and customers, so pool weeks; by the day nearly everything is far from a month.
@@ -89,7 +95,12 @@ class Drift(BaseDetector):
 
     @property
     def needs_reference(self) -> bool:
-        return self.predictions
+        return self.predictions or self.of_answer
+
+    @property
+    def of_answer(self) -> bool:
+        """Whether it is about answers alone."""
+        return self.bare in OF_ANSWERS
 
     @property
     def incident_class(self) -> IncidentClass:
@@ -103,17 +114,22 @@ class Drift(BaseDetector):
     @property
     def allowed(self) -> float:
         """How far a feature may be off."""
+        if self.of_answer:
+            return self.change
         return LIMITS.get(self.bare, inf) if self.limit is None else self.limit
 
     def others(self, spec: MonitorSpec) -> tuple[str, ...]:
         """The distance of each feature that it is asked for, and what of the answers is kept."""
         answers = (name for name in kept(spec) if name.partition("(")[0] in OF_ANSWERS)
-        return (*whole_names(spec, self.metric), *(answers if self.predictions else ()))
+        asked = (*whole_names(spec, self.metric), *(answers if self.predictions else ()))
+        return tuple(dict.fromkeys(asked))
 
     def problems(self) -> Iterable[str]:
         yield from super().problems()
-        if self.bare not in LIMITS:
+        if self.bare not in LIMITS and not self.of_answer:
             yield f"drift is measured by {', '.join(LIMITS)}, not by {self.metric!r}"
+        if self.of_answer and self.limit is not None:
+            yield f"`limit` is of features: for {self.metric!r} say `change`"
         if self.limit is not None and not 0 < self.limit < inf:
             yield f"`limit` is how far a feature may be off, more than 0, not {self.limit}"
         if not 0 < self.change < inf:
@@ -125,6 +141,9 @@ class Drift(BaseDetector):
 
     @property
     def sentence(self) -> str:
+        if self.of_answer:
+            within = f"within {self.change:.0%} of the reference ({self.evidence:.0%} sure)"
+            return f"{self.metric} over {self.window} at {self.at} {within}"
         of = self.metric if "(" in self.metric else f"{self.metric} of every feature"
         answers = f", answers within {self.change:.0%} of the reference" if self.predictions else ""
         return (
@@ -136,8 +155,10 @@ class Drift(BaseDetector):
         family = [
             moved
             for name, other in series.others.items()
-            if (moved := self._of_feature(name, other) or self._of_answer(name, other)) is not None
+            if (moved := self._of_feature(name, other) or self._of_answer(name, other, series.others))
+            is not None
         ]
+        left_out = ", ".join(name for name, other in sorted(series.others.items()) if unheld(name, other))
         if not family:
             reasons = (other.latest.reason for _, other in sorted(series.others.items()))
             why = (
@@ -162,14 +183,19 @@ class Drift(BaseDetector):
             numbers |= {"observed": family[0].far, "upper": family[0].limit}
         if sure:
             rest = len(family) - len(sure)
+            worst = sure[0]
+            numbers["metric"] = worst.name
+            if worst.name.partition("(")[0] == self.bare:
+                numbers |= {"observed": worst.far, "upper": worst.limit}
             others = f"; {rest} of {len(family)} did not" if rest else ""
-            reason = f"{said(sure)}{others}."
+            reason = f"{said(sure)}{others}{without(left_out)}."
             return Finding(Verdict.BREACH, reason, severity=Severity.WARNING, **numbers)
         if beyond:
-            reason = f"{said(beyond)}, but not surely."
+            reason = f"{said(beyond)}, but not surely{without(left_out)}."
             return Finding(Verdict.CLEAR, reason, severity=Severity.WATCH, **numbers)
         farthest = f"{order[0].words} is farthest, and may be {order[0].limit:g}"
-        return Finding(Verdict.CLEAR, f"none of {len(family)} moved far: {farthest}.", **numbers)
+        reason = f"none of {len(family)} moved far: {farthest}{without(left_out)}."
+        return Finding(Verdict.CLEAR, reason, **numbers)
 
     def _of_feature(self, name: str, series: Series) -> Moved | None:
         """How far a feature is off; None if that has no value, or is none of a feature."""
@@ -180,26 +206,55 @@ class Drift(BaseDetector):
         words = f"{feature} ({self.bare} {value:.3g})"
         return Moved(name, max(value, 0.0), self.allowed, chance(value - self.allowed, error), words)
 
-    def _of_answer(self, name: str, series: Series) -> Moved | None:
-        """How far an answer has moved, as a share of the reference's; None without a reference."""
+    def _of_answer(self, name: str, series: Series, others: Mapping[str, Series]) -> Moved | None:
+        """How far an answer has moved, as a share of the reference's; None without a reference.
+
+        A mean of numbers is measured by their spread: it may be 0 and mean nothing by that.
+        """
         latest, reference, fixed = series.latest, series.reference, series.fixed
         if name.partition("(")[0] not in OF_ANSWERS or latest.value is None or not isfinite(latest.value):
             return None
         base, own = (fixed, 0.0) if fixed is not None else (None, None)
         if base is None and reference is not None:
             base, own = reference.value, reference.standard_error
-        if not base or not isfinite(base):
+        if base is None or not isfinite(base):
+            return None
+        of_spread = spread_of(others) if name == "mean_prediction" else None
+        size = of_spread or abs(base)
+        if not size or (name == "mean_prediction" and not of_spread and size < ERRORS * (own or 0.0)):
             return None
         far = abs(latest.value - base)
         side = 1.0 + self.change if abs(latest.value) > abs(base) else 1.0 - self.change
+        side = 1.0 if of_spread else side
         known = latest.standard_error is not None and own is not None
         error = hypot(latest.standard_error or 0.0, side * (own or 0.0)) if known else None
-        share = far / abs(base)
+        share = far / size
         if not isfinite(share):
             return None
         way = "up" if latest.value > base else "down"
-        words = f"{name} ({way} by {share:.0%} to {latest.value:.3g})"
-        return Moved(name, share, self.change, chance(far - self.change * abs(base), error), words)
+        by = f"{share:.0%} of the spread" if of_spread else f"{share:.0%}"
+        words = f"{name} ({way} by {by} to {latest.value:.3g})"
+        return Moved(name, share, self.change, chance(far - self.change * size, error), words)
+
+
+def spread_of(others: Mapping[str, Series]) -> float | None:
+    """How much the reference's predictions differ, where that is known and more than nothing."""
+    spread = others.get("prediction_spread")
+    if spread is None:
+        return None
+    value = spread.fixed if spread.reference is None else spread.reference.value
+    return value if value is not None and isfinite(value) and value > 0 else None
+
+
+def unheld(name: str, series: Series) -> bool:
+    """Whether it is an answer with a value, and without a reference to hold it against."""
+    answer = name.partition("(")[0] in OF_ANSWERS and series.latest.value is not None
+    return answer and series.no_reference is not None and series.fixed is None
+
+
+def without(names: str) -> str:
+    """That some answers were not compared, as a clause."""
+    return f"; {names} not compared, for want of a reference" if names else ""
 
 
 def said(moved: list[Moved]) -> str:

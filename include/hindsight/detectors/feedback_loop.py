@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from math import hypot, inf, isfinite
+from math import hypot, inf, isfinite, sqrt
 from typing import Any, ClassVar, Final
 
 from hindsight.detectors.base import FOUR_WEEKS, BaseDetector, Finding, Series, insufficient
@@ -12,11 +12,11 @@ from hindsight.detectors.methods.kept import kept
 from hindsight.detectors.methods.shares import adjusted, chance
 from hindsight.domain.spec import MonitorSpec
 from hindsight.domain.values import Direction, IncidentClass, Severity, Span, Verdict
-from hindsight.metrics import find
+from hindsight.metrics import METRICS, find
 from hindsight.wording import share as percent
 
 GAPS: Final = ("coverage_gap", "score_coverage_gap")
-NARROWING: Final = ("score_spread", "decision_entropy")
+NARROWING: Final = ("score_spread", "decision_entropy", "prediction_entropy", "prediction_spread")
 SIGNS: Final = (*GAPS, "unlabelled_range", *NARROWING)
 """What a feedback loop shows in, each where the monitor keeps it."""
 
@@ -37,13 +37,15 @@ class FeedbackLoop(BaseDetector):
     """Breaches when the labels surely depend on the predictions, or the predictions surely close in.
 
     Four signs, each looked at where the monitor keeps its metric: the label coverage of the two decisions
-    (`coverage_gap`) or of thirds by score (`score_coverage_gap`) differs by more than `gap`; more than
-    `dark` of the predictions have scores for which no label comes (`unlabelled_range`); the spread of the
-    scores or the entropy of the decisions (`score_spread`, `decision_entropy`) fell by more than the
-    share `narrower` below the reference; and `outcome`, a metric of outcomes, is worse in the segment
-    `exploration`, as `explore=true`, than over all rows by more than the share `worse`: traffic that the
-    model did not choose says how good it really is.  All signs are one family and stand at a
-    false-discovery rate of 1 - `evidence` (Benjamini and Hochberg, 1995).
+    (`coverage_gap`) or of thirds by score (`score_coverage_gap`) differs by more than `gap`; more than `dark`
+    of the predictions have scores for which no label comes (`unlabelled_range`); the spread of the scores or
+    the entropy of the decisions (`score_spread`, `decision_entropy`; of classes `prediction_entropy`, of
+    numbers `prediction_spread`) fell by more than the share `narrower` below the reference; and `outcome`, a
+    metric of outcomes, is worse in the segment `exploration`, as `explore=true`, than over the rest of the
+    rows by more than the share `worse`: traffic that the model did not choose says how good it really is.
+    The outcome of the rest is taken to be what makes that of all its mean, each weighted by the rows it rests
+    on.  All signs are one family and stand at a false-discovery rate of 1 - `evidence` (Benjamini and
+    Hochberg, 1995).
 
     A gap says that the figures are those of the labelled rows only, not that they are wrong.  Labels that
     come later for one class show as a gap at a young age: judge at the last one.  Narrowing answers may
@@ -88,7 +90,8 @@ class FeedbackLoop(BaseDetector):
         """The signs that are kept, and the outcome; at least one, so that whoever keeps none is told."""
         signs = tuple(name for name in kept(spec) if name in SIGNS)
         asked = (*signs, *(() if self.outcome is None else (self.outcome,)))
-        return asked or GAPS[:1]
+        usual = (name for name in SIGNS if spec.task in METRICS[name].tasks)
+        return asked or (next(usual, GAPS[0]),)
 
     def problems(self) -> Iterable[str]:
         yield from super().problems()
@@ -169,11 +172,12 @@ class FeedbackLoop(BaseDetector):
         value, error = series.latest.value, series.latest.standard_error
         if value is None:
             return None
-        between = "the thirds by score"
+        between = "one third by score than for another"
         if name == "coverage_gap":
             more, fewer = ("yes", "no") if value > 0 else ("no", "yes")
-            between = f"a predicted {more} and a predicted {fewer}"
-        words = f"{percent(min(abs(value), 1.0))} of labels lie between {between}"
+            between = f"a predicted {more} than for a predicted {fewer}"
+        points = percent(min(abs(value), 1.0)).removesuffix(" %")
+        words = f"labels come {points} points more often for {between}"
         return Sign(name, abs(value), self.gap, chance(abs(value) - self.gap, error), words)
 
     def _dark(self, name: str, series: Series) -> Sign | None:
@@ -198,20 +202,29 @@ class FeedbackLoop(BaseDetector):
         return Sign(name, far, self.narrower, chance(left * base - latest.value, error), words)
 
     def _explored(self, name: str, series: Series) -> Sign | None:
-        """How much worse the outcome is on exploration traffic, as a share of that over all rows."""
+        """How much worse the outcome is on exploration traffic, as a share of that over the rest."""
         every, explored = series.others[name], series.others.get(f"{name} in {self.exploration}")
         if explored is None or not explored.latest.usable or not every.latest.usable:
             return None
-        here, there = explored.latest.value, every.latest.value
-        if here is None or there is None or not isfinite(there) or there == 0:
+        here, overall = explored.latest.value, every.latest.value
+        share = explored.latest.n / max(every.latest.n, 1)
+        if here is None or overall is None or not isfinite(overall) or not share < 1.0:
+            return None
+        there = (overall - share * here) / (1.0 - share)
+        if there == 0 or not isfinite(there):
             return None
         wrong = -1.0 if every.metric.direction is Direction.HIGHER else 1.0
         errors = explored.latest.standard_error, every.latest.standard_error
         side = 1.0 + wrong * self.worse
-        error = None if None in errors else hypot(errors[0] or 0.0, side * (errors[1] or 0.0))
+        error = None
+        if errors[0] is not None and errors[1] is not None:
+            own = share * errors[0]  # a product overflows to infinity, where a square would raise
+            rest = sqrt(max((errors[1] - own) * (errors[1] + own), 0.0)) / (1.0 - share)
+            error = hypot(errors[0], side * rest)
+            error = error if isfinite(error) else None
         loss = wrong * (here - there)
         far = loss / abs(there)
-        words = f"{name} is {here:.3g} in {self.exploration}, and {there:.3g} over all"
+        words = f"{name} is {here:.3g} in {self.exploration}, and {there:.3g} elsewhere"
         return Sign(
             f"{name} in {self.exploration}",
             far,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from math import isfinite
-from typing import Any, ClassVar, Final
+from datetime import date, datetime, timedelta, tzinfo
+from math import ceil, exp, isfinite
+from typing import Any, ClassVar, Final, Self
 
 from hindsight.detectors.base import FOUR_WEEKS, BaseDetector, Finding, Point, Series, insufficient
 from hindsight.detectors.methods.robust import phase
@@ -18,6 +18,15 @@ WHAT: Final = {"volume": "prediction", "labels_learnt": "label", "coverage": "la
 
 OF_LABELS: Final = Span(2)
 """How many windows may bring no label before it is told: publishers pause for a day."""
+
+CHANCE: Final = 1e-4
+"""A silence that is at least so likely by chance is none: of a day with three predictions, say."""
+
+FARTHEST: Final = 700.0
+"""No exponent is larger."""
+
+A_WEEK: Final = 7
+"""In days."""
 
 SHOWN: Final = 5
 """Days that a sentence names at most."""
@@ -32,13 +41,17 @@ class Missing(BaseDetector):
     `metric: labels_learnt` it is about labels: none was learnt for `silence` (2d), of whatever
     prediction, which is seen on the very day; with `metric: coverage` and a later `at` none of the
     predictions of `silence` has a label at that age.  `silence` is how long nothing may come, for
-    predictions by default the window.  A weekday (at an hourly grain an hour of the week) on which
-    usually nothing comes does not count.
+    predictions by default the window; at an hourly grain, `window: 1h` tells of a single hour.  A weekday
+    (at an hourly grain a local hour of the week) on which usually nothing comes does not count, nor does
+    one that is known by less than two weeks, unless it had some; what chance does in more than one of
+    10,000 silences, as many as usual being Poisson, is something to watch, and so sparse traffic takes
+    longer.  When nothing came for all of `past`, nobody knows that labels ever did: that is INSUFFICIENT,
+    which closes nothing.
 
-    A version without predictions while others have some may have been retired: the judgement says so as
-    long as `past` remembers it, and with `versions: true` it is a breach.  A monitor whose runs stopped
-    cannot say so; that does the DAG `hindsight_upkeep`, in its task `find_missing`, and the first run
-    afterwards says it here.  It takes what there is as it is, so chance has no part in it.
+    A version without predictions while others have some may have been retired: the judgement says so for a
+    week, and with `versions: true` it is a breach for as long; its own quiet days do not count.  A monitor
+    whose runs stopped cannot say so; that does the DAG `hindsight_upkeep`, in its task `find_missing`, and
+    the first run afterwards says it here.  It takes what there is as it is, so chance has no part in it.
 
     False breaches: 0.0 % of windows with nothing wrong, of 20 predictions a day and none at weekends.
 
@@ -97,74 +110,121 @@ class Missing(BaseDetector):
     def examine(self, series: Series) -> Finding:
         latest = series.latest
         days = tuple(day for day in series.days if day.end <= latest.end)
-        known = {day.end: day.value for day in days if day.value is not None and isfinite(day.value)}
+        of_rows = self.metric == "coverage"
+        known = {
+            day.end: max(day.value * day.n if of_rows else day.value, 0.0)
+            for day in days
+            if day.value is not None and isfinite(day.value)
+        }
         if not known:
             return insufficient(f"no day of the {self.past} up to the window was looked at.")
-        word = "hours" if isinstance(latest.end, datetime) else "days"
-        silent = self._silent(known, latest.end)
+        word = "hour" if isinstance(latest.end, datetime) else "day"
+        silence = Silence.up_to(latest.end, known, series.zone)
         what = WHAT[self.metric]
-        observed = None if latest.value is None or not isfinite(latest.value) else latest.value
         gaps = [] if self.metric != "volume" else gaps_in(days)
-        gone = gone_versions(series.versions, latest) if self.metric != "labels_learnt" else {}
+        gone = gone_versions(series, self.silence) if self.metric != "labels_learnt" else {}
         details: dict[str, Any] = {}
         if gaps:
             details["not_looked_at"] = [each.isoformat() for each in gaps[-SHOWN:]]
         if gone:
             details["silent_versions"] = gone
-        numbers: dict[str, Any] = {"observed": observed, "details": details}
-        if not any(known.values()) and (self.metric != "volume" or not silent):
-            return insufficient(f"there was no {what} in the {self.past} up to the window.", observed)
-        if len(silent) >= self.allowed.count:
-            details["since"] = min(silent).isoformat()
-            ever = max((day for day, value in known.items() if value), default=None)
-            last = f"the last came on {told(ever)}" if ever else f"nor in the {self.past} before"
-            usually = "that usually has some" if len(silent) == 1 else "that usually have some"
-            reason = f"there is no {what} in {counted(len(silent), word[:-1])} {usually}: {last}."
+        if silence.spoke is None and (self.metric != "volume" or not silence.days):
+            return insufficient(f"there was no {what} in the {self.past} up to the window.")
+        if silence.lacks(self._due(silence, word), at_all=self.metric == "volume"):
+            details["since"] = min(silence.days).isoformat()
+            last = (
+                f"the last came on {told(silence.spoke)}"
+                if silence.spoke
+                else f"nor in the {self.past} before"
+            )
+            reason = f"there is no {what} in {silence.words(word)}: {last}."
             severity = Severity.CRITICAL if self.metric == "volume" else Severity.WARNING
-            return Finding(Verdict.BREACH, reason, severity=severity, **numbers)
+            return Finding(Verdict.BREACH, reason, severity=severity, details=details)
         if gaps:
-            some = f"{counted(len(gaps), word[:-1])} {'were' if len(gaps) > 1 else 'was'}"
+            some = f"{counted(len(gaps), word)} {'were' if len(gaps) > 1 else 'was'}"
             reason = (
                 f"{some} not looked at, of the {self.past} up to the window: {listed(gaps)}.  "
                 "Run them, or nobody knows how the model did then."
             )
-            return Finding(Verdict.BREACH, reason, severity=Severity.WARNING, **numbers)
+            return Finding(Verdict.BREACH, reason, severity=Severity.WARNING, details=details)
         if gone:
             names = ", ".join(gone)
             reason = f"no {what} of {names} any more, while other versions have some; "
             reason += "see to it." if self.versions else "it may have been retired."
             if self.versions:
-                return Finding(Verdict.BREACH, reason, severity=Severity.WARNING, **numbers)
-            return Finding(Verdict.CLEAR, reason, **numbers)
-        if silent:
-            quiet_for = counted(len(silent), word[:-1])
-            reason = f"there is no {what} in {quiet_for}, of {self.allowed} that may have none."
-            return Finding(Verdict.CLEAR, reason, severity=Severity.WATCH, **numbers)
-        return Finding(Verdict.CLEAR, f"there is some {what}, and no {word[:-1]} was left out.", **numbers)
+                return Finding(Verdict.BREACH, reason, severity=Severity.WARNING, details=details)
+            return Finding(Verdict.CLEAR, reason, details=details)
+        if silence.days:
+            why = f"of {self.allowed} that may have none"
+            if len(silence.days) >= self._due(silence, word):
+                why = (
+                    "which may be chance"
+                    if silence.sure
+                    else "and nobody knows yet whether some is usual then"
+                )
+            reason = f"there is no {what} in {counted(len(silence.days), word)}, {why}."
+            return Finding(Verdict.CLEAR, reason, severity=Severity.WATCH, details=details)
+        return Finding(Verdict.CLEAR, f"there is some {what}, and no {word} was left out.", details=details)
 
-    def _silent(self, known: dict[date, float], end: date) -> list[date]:
-        """The days up to the end, without a break, that have nothing although they usually do."""
-        found: list[date] = []
-        for day in sorted(known, reverse=True):
-            if day > end:
-                continue
-            if known[day]:
-                break
-            if not quiet(known, day):
-                found.append(day)
-        return found
+    def _due(self, silence: Silence, word: str) -> int:
+        """How many days that usually have some make a breach.
+
+        A silence of whole cycles, weeks or days of hours, is counted without what is always quiet in them.
+        """
+        cycle = 24 if word == "hour" else A_WEEK
+        count = self.allowed.count
+        return count if count < cycle else max(ceil(count * silence.busy), 1)
 
 
-def quiet(known: dict[date, float], day: date) -> bool:
-    """Whether nothing is what comes on such days: in most of two or more earlier ones of the same weekday.
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """The days up to the last, without a break, that have nothing and are not always quiet."""
 
-    Days of the silence itself say nothing of what is usual.
-    """
-    spoke = max((each for each, value in known.items() if value and each < day), default=None)
-    if spoke is None:
-        return False
-    same = [value for each, value in known.items() if each <= spoke and phase(each) == phase(day)]
-    return len(same) >= 2 and 2 * sum(not value for value in same) > len(same)
+    spoke: date | None
+    """The last day before it that has some."""
+
+    days: tuple[date, ...]
+    sure: tuple[float, ...]
+    """How many there usually are, on each of the days of which that is known."""
+
+    busy: float
+    """The share of a week in which there usually are some."""
+
+    @classmethod
+    def up_to(cls, end: date, known: Mapping[date, float], zone: tzinfo | None) -> Self:
+        """What is usual was learnt before the silence: its own days say nothing of that."""
+        spoke = max((day for day, size in known.items() if size), default=None)
+        week: dict[int, list[float]] = {}
+        for day, size in known.items():
+            if spoke is not None and day <= spoke:
+                week.setdefault(phase(day, zone), []).append(size)
+        quiet = {at for at, sizes in week.items() if len(sizes) > 1 and 2 * sizes.count(0.0) > len(sizes)}
+        missed = sorted(
+            day for day in known if (spoke is None or day > spoke) and phase(day, zone) not in quiet
+        )
+        usual = (week.get(phase(day, zone), []) for day in missed)
+        sure = tuple(sum(sizes) / len(sizes) for sizes in usual if any(sizes))
+        phases = A_WEEK * (24 if isinstance(end, datetime) else 1)
+        return cls(spoke, tuple(missed), sure, 1.0 - len(quiet) / phases)
+
+    def lacks(self, due: int, *, at_all: bool) -> bool:
+        """Whether so many that usually have some lack it, more than chance would do.
+
+        As many as usual would be none by chance with the probability exp(-usual), were they Poisson.  Of days
+        of which nothing is known yet whole weeks must be silent; `at_all` is for what must come at all.
+        """
+        week = A_WEEK * (24 if self.days and isinstance(self.days[0], datetime) else 1)
+        if self.spoke is None:
+            return at_all and len(self.days) > week
+        many = len(self.sure) >= due or len(self.days) >= due + week
+        return many and exp(-min(sum(self.sure), FARTHEST)) < CHANCE
+
+    def words(self, word: str) -> str:
+        """How long it lasts, and whether there usually is some."""
+        count = counted(len(self.days), word)
+        if len(self.sure) < len(self.days):
+            return count
+        return f"{count} that usually {'has' if len(self.days) == 1 else 'have'} some"
 
 
 def gaps_in(days: Sequence[Point]) -> list[date]:
@@ -178,15 +238,31 @@ def gaps_in(days: Sequence[Point]) -> list[date]:
     return [day for i in range(count + 1) if (day := first + i * unit) not in there]
 
 
-def gone_versions(versions: dict[str, Series] | Any, latest: Point) -> dict[str, str]:
-    """The versions that have nothing in the window, with the day of their last predictions."""
+def gone_versions(series: Series, silence: Span | None) -> dict[str, str]:
+    """The versions that have nothing in the window, with the day of their last predictions.
+
+    A version is held to what is usual of itself, and is named for a week: longer it is taken for retired.
+    """
+    latest = series.latest
     gone: dict[str, str] = {}
     if not latest.n:
         return gone
-    for name, series in versions.items():
-        spoke = [day.end for day in series.days if day.n and day.end <= latest.end]
-        if spoke and not series.latest.n:
-            gone[name] = told(max(spoke))
+    hourly = isinstance(latest.end, datetime)
+    week = A_WEEK * (24 if hourly else 1)
+    unit = timedelta(hours=1) if hourly else timedelta(days=1)
+    looked_at = {day.end for day in series.days if day.value is not None and day.end <= latest.end}
+    for name, of in series.versions.items():
+        if of.latest.n:
+            continue
+        own = {day.end: float(day.n) for day in of.days if day.n and day.end <= latest.end}
+        if not own:
+            continue
+        first, spoke = min(own), max(own)
+        known = {at: own.get(at, 0.0) for at in looked_at if at >= first}
+        found = Silence.up_to(latest.end, known, series.zone)
+        due = 1 if silence is None else silence.count
+        if found.lacks(due, at_all=False) and latest.end - spoke <= week * unit:
+            gone[name] = told(spoke)
     return gone
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from math import nextafter
 from typing import Any, Final
 
 from hindsight.detectors.base import BaseDetector, Finding
@@ -32,7 +33,9 @@ def beyond_chance(detector: BaseDetector, found: Mapping[Group, Finding]) -> dic
     families: dict[str, dict[str, float]] = defaultdict(dict)
     for (version, segment), finding in found.items():
         if segment != ALL and finding.p_value is not None and finding.verdict is not Verdict.INSUFFICIENT:
-            families[version][segment] = finding.p_value
+            breach = finding.verdict is Verdict.BREACH
+            # What the detector itself does not take for a breach is none that others could lean on.
+            families[version][segment] = finding.p_value if breach else max(finding.p_value, barely(rate))
     adjusted = {
         version: dict(zip(family, adjusted_p_values(list(family.values())), strict=True))
         for version, family in families.items()
@@ -45,11 +48,20 @@ def beyond_chance(detector: BaseDetector, found: Mapping[Group, Finding]) -> dic
     }
 
 
+def barely(rate: float) -> float:
+    """The smallest p-value that is none for a breach at this rate."""
+    return nextafter(rate, 1.0)
+
+
 def rate_of(detector: BaseDetector) -> float:
     """The share of what is found that may be chance: what the detector's evidence leaves, 1 without any.
 
-    Evidence that is no confidence, such as a number of spreads, says nothing of it.
+    Evidence that is no confidence, such as a number of spreads, says nothing of it.  A chart has none: what
+    it finds on one day in thousands by chance may come no more often for all segments together.
     """
+    by_chance = getattr(detector, "by_chance", None)
+    if isinstance(by_chance, float):
+        return by_chance
     evidence = getattr(detector, "evidence", None)
     evidence = 0.0 if evidence == "none" else evidence
     return 1.0 - evidence if isinstance(evidence, float | int) and 0 <= evidence < 1 else RATE

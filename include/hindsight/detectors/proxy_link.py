@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime, tzinfo
 from math import atanh, erfc, hypot, sqrt, tanh
 from typing import Any, ClassVar, Final
 
 import numpy as np
 
 from hindsight.detectors.base import BaseDetector, Finding, Point, Series, insufficient
-from hindsight.detectors.methods.correlation import CERTAIN, Link, Method, link
+from hindsight.detectors.methods.bounds import surely
+from hindsight.detectors.methods.correlation import CERTAIN, Link, Method, around, link
+from hindsight.detectors.methods.robust import phase
 from hindsight.domain.spec import MonitorSpec
 from hindsight.domain.values import Severity, Span, Verdict
 from hindsight.metrics import find
@@ -27,13 +30,14 @@ ONE_SIDED: Final = 1.6448536269514722
 class ProxyLink(BaseDetector):
     """Breaches when a proxy surely follows the truth less than it did in the reference, or not at all.
 
-    Until labels come one goes by a `proxy` that needs none, such as the rate of calls that are blocked or
-    the mean score; this asks whether its days still rise and fall with those of the `metric` that is the
-    truth.  Over the days of `past` that are old enough the rank correlation of the two (`method`:
-    spearman or kendall) is compared with that over the days of the reference, by Fisher's z with as many
-    days as are as good as independent (see `methods.correlation`).  It may be `weaker` by so much; and if
-    even its upper limit of 95 % lies below `least`, there is no link, whatever there was.  A link that is
-    of the other sign is weaker than none.
+    Until labels come one goes by a `proxy` that needs none, such as the rate of calls that are blocked or the
+    mean score; this asks whether its days still rise and fall with those of the `metric` that is the truth.
+    Over the days of `past` that are old enough the rank correlation of the two (`method`: spearman or
+    kendall) is compared with that over the days of the reference, by Fisher's z with as many days as are as
+    good as independent (see `methods.correlation`).  Weekdays' means (at an hourly grain those of the hours
+    of the day) are taken off both first: what both do every week is no link.  It may be `weaker` by so much;
+    and if even its upper limit of 95 % lies below `least`, there is no link, whatever there was.  A link that
+    is of the other sign is weaker than none.
 
     Fewer than 28 days with both figures, here or in the reference, are INSUFFICIENT, and so is a proxy
     that did not follow the truth in the reference.  Both series must move: of a truth that is level for
@@ -106,12 +110,12 @@ class ProxyLink(BaseDetector):
             return insufficient(f"{self.proxy} is not known in the window.")
         units = "hours" if self.window.unit == "h" else "days"
         days = tuple(day for day in series.days if day.usable)
-        now, missing = self._link(days, proxy.days, units)
+        now, missing = self._link(days, proxy.days, units, series.zone)
         if now is None:
             return insufficient(f"{missing}.")
         if series.no_reference is not None:
             return insufficient(f"{series.no_reference}.")
-        before, missing = self._link(series.reference_days, proxy.reference_days, units)
+        before, missing = self._link(series.reference_days, proxy.reference_days, units, series.zone)
         if before is None:
             return insufficient(f"of the reference {missing}.")
         sign = 1.0 if before.value >= 0 else -1.0
@@ -147,7 +151,9 @@ class ProxyLink(BaseDetector):
             },
         }
         if p_value <= 1.0 - self.evidence:
-            way = f"weaker by more than {self.weaker:g} ({1 - p_value:.1%} sure)"
+            way = f"weaker by more than {self.weaker:g} ({surely(p_value)})"
+            if upper < 0:
+                way = f"it now goes the other way ({surely(p_value)})"
             return Finding(Verdict.BREACH, f"{place}: {way}.", severity=Severity.WARNING, **numbers)
         if upper < self.least and p_value < 0.5:
             return Finding(
@@ -162,12 +168,12 @@ class ProxyLink(BaseDetector):
         return Finding(Verdict.CLEAR, f"{place}.", **numbers)
 
     def _link(
-        self, truth: tuple[Point, ...], proxy: tuple[Point, ...], units: str
+        self, truth: tuple[Point, ...], proxy: tuple[Point, ...], units: str, zone: tzinfo | None
     ) -> tuple[Link | None, str]:
         """The link over the days that have both figures, or why there is none."""
         known = {day.end: day.value for day in proxy if day.value is not None}
         pairs = [
-            (day.value, known[day.end])
+            (day.value, known[day.end], phase(day.end, zone) % (24 if isinstance(day.end, datetime) else 7))
             for day in truth
             if day.usable and day.value is not None and day.end in known
         ]
@@ -175,6 +181,8 @@ class ProxyLink(BaseDetector):
         if len(pairs) < MIN_DAYS:
             have = f"{len(pairs)} {units} have both {self.metric} and {self.proxy}"
             return None, f"{have}; their link needs {MIN_DAYS}"
-        one, other = np.array(pairs, dtype=np.float64).T
-        found = link(one, other, self.method)
+        one, other, at = np.array(pairs, dtype=np.float64).T
+        phases = at.astype(np.int64)
+        (first, lost), (second, _) = around(one, phases), around(other, phases)
+        found = link(first, second, self.method, lost)
         return found, f"the {units} have always the same {self.metric} or {self.proxy}"

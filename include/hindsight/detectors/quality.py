@@ -34,6 +34,9 @@ WORDS: Final = {
 }
 """What each share is of, in words; a text in parentheses takes the place of the braces."""
 
+SET_ASIDE_FOR: Final = ("duplicate_share", "invalid_share", "null_id_share", "invalid_label_share")
+"""Shares of rows that are set aside."""
+
 SHOWN: Final = 3
 """Shares that a sentence names at most."""
 
@@ -65,10 +68,12 @@ class Quality(BaseDetector):
 
     It looks at every share that the monitor keeps of what is odd: of the logs (`duplicate_share`,
     `invalid_share`, `set_aside_share`, `orphan_share`, ...) and of the features (`null_share`,
-    `feature_invalid_share`, `unseen_share`).  Each may lie `margin` above its level in the reference, or
-    above 0 without one; a share is beyond that if chance would do as much in fewer than 1 - `evidence` of
-    windows, what the reference's own days differ by included, and among all shares at that
-    false-discovery rate (Benjamini and Hochberg, 1995).  One verdict names the worst.  What is out of
+    `feature_invalid_share`, `unseen_share`).  What is of the logs is judged once, what is of features by
+    version.  Each may lie `margin` above its level in the reference: of features that of the version, or of
+    all where the version is not in it.  A window within the reference has no level, so it is not judged; a
+    monitor without a reference has 0 for all.  A share is beyond that if chance would do as much in fewer
+    than 1 - `evidence` of windows, what the reference's own days differ by included, and among all shares at
+    that false-discovery rate (Benjamini and Hochberg, 1995).  One verdict names the worst.  What is out of
     bounds but may be chance is something to watch.
 
     What rests on labels is kept at later ages: `metric: coverage` with a later `at` judges the shares of
@@ -82,6 +87,7 @@ class Quality(BaseDetector):
     """
 
     kind: ClassVar[str] = "quality"
+    judges_logs: ClassVar[bool] = True
     reads_reference_days: ClassVar[bool] = True
 
     metric: str = "volume"
@@ -132,8 +138,10 @@ class Quality(BaseDetector):
     def examine(self, series: Series) -> Finding:
         shares = [odd for name, other in series.others.items() if (odd := self._odd(name, other)) is not None]
         if not shares:
-            why = series.latest.reason or "none of the odd shares that are kept has a value"
-            return insufficient(f"{why}.")
+            excuses = (other.no_reference for _, other in sorted(series.others.items()))
+            why = next(filter(None, excuses), None) or series.latest.reason
+            return insufficient(f"{why or 'none of the odd shares that are kept has a value'}.")
+        shares = self._explained(shares)
         chances = adjusted({each.name: each.p_value for each in shares})
         beyond = sorted(
             (each for each in shares if each.share > each.bound),
@@ -149,7 +157,8 @@ class Quality(BaseDetector):
         numbers: dict[str, Any] = {"p_value": p_value, "details": details}
         if sure:
             worst = max(sure, key=lambda each: (each.share - each.level.share, each.name))
-            details |= {"metric": worst.name, "value": worst.share, "bound": worst.bound}
+            numbers |= {"metric": worst.name, "observed": worst.share, "upper": worst.bound}
+            numbers["expected"] = worst.level.share
             grave = self._chance(worst, worst.level.share + 2.0 * self.margin) <= 1.0 - self.evidence
             severity = Severity.CRITICAL if grave else Severity.WARNING
             return Finding(Verdict.BREACH, f"{said(sure, worst)}.", severity=severity, **numbers)
@@ -162,10 +171,21 @@ class Quality(BaseDetector):
         )
         return Finding(Verdict.CLEAR, reason, **numbers)
 
+    def _explained(self, shares: list[Odd]) -> list[Odd]:
+        """These shares without what is set aside, if that is no more than what it is set aside for."""
+        parts = sum(each.share for each in shares if each.name in SET_ASIDE_FOR and each.share > each.bound)
+        return [
+            each
+            for each in shares
+            if each.name != "set_aside_share" or not parts or each.share > each.bound + parts
+        ]
+
     def _odd(self, name: str, series: Series) -> Odd | None:
-        """A share as it is held against its level; None if it has no value."""
+        """A share as it is held against its level; None if it has no value, or no level where others have."""
         latest = series.latest
         if latest.value is None or not isfinite(latest.value) or latest.n <= 0:
+            return None
+        if series.no_reference is not None and series.fixed is None:
             return None
         level = level_of(series.reference, series.reference_days)
         if series.fixed is not None:

@@ -7,16 +7,12 @@ from dataclasses import replace
 from math import ceil, isfinite
 from typing import Any, Final
 
-from hindsight.detectors.arms import Arms, Guard, Plan, decision
+from hindsight.detectors.arms import MISMATCH, Arms, Plan, courses
 from hindsight.detectors.base import Finding, Point
-from hindsight.detectors.contrast import Gap, finite, gap_of
+from hindsight.detectors.contrast import Gap, finite
 from hindsight.detectors.methods.power import POWER, power_of, smallest_effect, times_needed
-from hindsight.detectors.methods.trials import ratio_p
 from hindsight.domain.values import Severity, Verdict
 from hindsight.wording import counted
-
-MISMATCH: Final = 0.001
-"""A sample ratio this unlikely blocks the verdict."""
 
 GRAVE: Final = 0.10
 """A metric that is surely worse by this share of the control's value is critical."""
@@ -27,6 +23,9 @@ CLEARLY: Final = 0.5
 TOLD: Final = 1000.0
 """An effect in percent beyond which it is no use to say that it would be found."""
 
+PAST: Final = "by this look alone it is open"
+"""Said of what holds because it held."""
+
 LATER: Final = 3650
 """Days ahead up to which an experiment's need is told."""
 
@@ -35,14 +34,14 @@ def recommend(plan: Plan, arms: Arms, earlier: Sequence[Arms] = ()) -> Finding:
     """What to do at the end of a day, from all days so far.
 
     First comes what makes the comparison void (the sample ratio) and what forbids to go on (a guardrail),
-    then whether there is enough to judge, then the metric that decides.  What an earlier look was sure of
-    stays decided, for the sequence holds at all looks at once, unless the figures point the other way by now.
-    A treatment that has no row on the day harms nobody any more, so whatever was found of it is no breach.
+    then whether there is enough to judge, then the metric that decides.  All looks decide together, as long
+    as one difference goes with all of them; what only the earlier ones are sure of is no breach.  Nor is
+    anything that was found of a treatment without a row on the day: it harms nobody any more.
     """
     found = Trial(plan, arms, earlier).finding()
     if found.verdict is not Verdict.BREACH or arms.today[1]:
         return found
-    gone = f"{plan.arms[1]} had no row on {arms.end}, so nobody meets it now"
+    gone = f"{plan.arms[1]} had no row on {arms.end}, so nobody met it on that day"
     reason = f"{found.reason.removesuffix('.')}; {gone}."
     return Finding(
         Verdict.CLEAR,
@@ -59,48 +58,37 @@ class Trial:
 
     def __init__(self, plan: Plan, arms: Arms, earlier: Sequence[Arms]) -> None:
         self.plan, self.arms = plan, arms
-        self.decided = decision(plan, (*earlier, arms))
+        *_, self.course = courses(plan, (*earlier, arms))
         self.progress = plan.progress(arms)
-        self.gaps: dict[str, Gap] = {}
-        self.lacking: dict[str, str] = {}
-        for name in dict.fromkeys((plan.metric, *plan.also, *plan.guardrails)):
-            contrast = arms.contrasts.get(name)
-            lacks = "it was not computed" if contrast is None else contrast.lacking(plan.arms, plan.minimum)
-            if contrast is None or lacks is not None:
-                self.lacking[name] = lacks or ""
-            else:
-                self.gaps[name] = gap_of(contrast, self.progress, plan.alpha, paired=plan.paired)
+        self.gaps, self.lacking, self.guards = self.course.gaps, self.course.lacking, self.course.guards
         self.main = self.gaps.get(plan.metric)
-        self.guards = [
-            Guard(name, float(margin), self.gaps.get(name), self.lacking.get(name))
-            for name, margin in plan.guardrails.items()
-        ]
-        checked = plan.split is not None and sum(arms.rows) > 0
-        self.ratio = ratio_p(*arms.rows, plan.split or 0.5) if checked else None
 
     def finding(self) -> Finding:
         """The first of these that applies."""
-        plan, arms = self.plan, self.arms
+        plan, arms, ratio = self.plan, self.arms, self.course.ratio
         if arms.refused is not None:
             return self._told("continue", Verdict.INSUFFICIENT, arms.refused)
-        if self.ratio is not None and self.ratio < MISMATCH:
-            return self._mismatch(self.ratio)
+        if ratio is not None and ratio < MISMATCH:
+            return self._mismatch(ratio)
+        if self.course.void is not None:
+            return self._told("continue", Verdict.INSUFFICIENT, self.course.void)
         broken = [guard for guard in self.guards if guard.state == "broken"]
         if broken:
+            past = all(guard.past for guard in broken)
             grave = any(guard.gap and guard.gap.harm[0] > 2 * guard.margin for guard in broken)
             reason = f"the guardrail {'; '.join(guard.worded() for guard in broken)}"
-            severity = Severity.CRITICAL if grave else Severity.WARNING
-            return self._told("block", Verdict.BREACH, reason, severity=severity)
+            found = self._told("block", Verdict.BREACH, reason + (f" ({PAST})" if past else ""))
+            return _of_the_past(found) if past else _graded(found, grave=grave)
         if self.main is None:
             lacks = self.lacking[plan.metric]
             return self._told("continue", Verdict.INSUFFICIENT, f"{plan.metric} is not judged: {lacks}")
         doubts = [guard for guard in self.guards if guard.state != "holds"]
         watch = Severity.WATCH if any(guard.state == "in doubt" for guard in doubts) else None
-        side = self.main.towards if self.decided and self.decided[1] == self.main.towards else 0
-        if side < 0:
-            severity = self._gravity(self.main)
-            return self._told("revert", Verdict.BREACH, self._lead("worse"), severity=severity)
-        if side == 0:
+        if self.main.surely < 0:
+            found = self._told("revert", Verdict.BREACH, self._lead("worse"))
+            grave = self.main.harm[0] > GRAVE * abs(self.main.control)
+            return _graded(found, grave=grave) if self.main.alone.surely else _of_the_past(found)
+        if self.main.surely == 0:
             return self._told("continue", Verdict.CLEAR, f"{self._lead('')}. {self._open()}", severity=watch)
         if doubts:
             open_yet = "; ".join(guard.worded() for guard in doubts)
@@ -123,14 +111,15 @@ class Trial:
             expected=None if main is None else main.control,
             lower=lower,
             upper=upper,
-            p_value=None if main is None else finite(main.anytime),
+            p_value=None if main is None or what == "block" else finite(main.anytime),
             severity=severity,
             details=self._details(what, reason),
         )
 
     def _mismatch(self, ratio: float) -> Finding:
         plan, arms = self.plan, self.arms
-        share, total = arms.rows[1] / sum(arms.rows), sum(arms.rows)
+        total = sum(self.course.rows)
+        share = self.course.rows[1] / total
         went = f"{share:.1%} of {total:,} rows went to {plan.arms[1]}"
         seen = f"{went} where {plan.split or 0.0:.1%} were meant to"
         cure = "chance does not do that (p < 0.001): mend the assignment before any result is read"
@@ -145,18 +134,18 @@ class Trial:
         lift = "" if main.lift is None or abs(main.lift) >= 1e4 else f", {main.lift:+.1f}%"
         value = f"{self.plan.metric} is {main.treatment:.4g} in {treatment}"
         sides = f"{value} against {main.control:.4g} in {control}"
-        if not isfinite(main.half):
+        if not (isfinite(main.lower) and isfinite(main.upper)):
             return f"{sides}{lift}; {counted(self.arms.shared, 'shared day')} cannot say how days differ"
-        low, high = main.difference - main.half, main.difference + main.half
-        surely = f"{word}, by" if word and main.surely else "a difference of"
-        sure = f"{1 - self.plan.alpha:.0%} sure at every look"
+        low, high = main.lower, main.upper
+        surely = "a difference of"
+        if word:
+            surely, (low, high) = f"{word}, by", sorted((abs(low), abs(high)))
+        past = main.surely and not main.alone.surely
+        sure = f"{1 - self.plan.alpha:.0%} sure at every look{f'; {PAST}' if past else ''}"
         said = f"{sides}{lift}: {surely} {low:.3g} to {high:.3g} ({sure})"
-        if self.decided is None or main.surely == self.decided[1]:
-            return said
-        on, before = self.decided
-        was = "better" if before > 0 else "worse"
-        now = "" if word else ", and points the other way by now: the effect changes with time"
-        return f"{said}; it was surely {was} on {on}{now}"
+        if main.changed is not None:
+            return f"{said}; the effect changes with time, so earlier looks do not count since {main.changed}"
+        return said
 
     def _open(self) -> str:
         """What an undecided experiment can still find, and when."""
@@ -188,10 +177,6 @@ class Trial:
         said = f". The metrics disagree: the other way point {', '.join(against)}" if against else ""
         return said + (f". The same way, and surely: {', '.join(surely)}" if surely else "")
 
-    def _gravity(self, gap: Gap) -> Severity:
-        """How bad a treatment is that is surely worse: by the least that it is."""
-        return Severity.CRITICAL if gap.harm[0] > GRAVE * abs(gap.control) else Severity.WARNING
-
     def _power(self, main: Gap) -> dict[str, Any]:
         """What the experiment can find at its present size, in percent of the control's value."""
         size, effect = abs(main.control), self.plan.effect * abs(main.control)
@@ -210,7 +195,8 @@ class Trial:
         return {"effect_percent": 100.0 * self.plan.effect, "days": self.arms.shared}
 
     def _details(self, what: str, reason: str) -> dict[str, Any]:
-        plan, arms, total = self.plan, self.arms, sum(self.arms.rows)
+        plan, arms, counted_rows = self.plan, self.arms, self.course.rows
+        since = None if self.main is None else self.main.since
         contrast = arms.contrasts.get(plan.metric)
         sides = (None, None) if contrast is None else (contrast.control, contrast.treatment)
         return {
@@ -219,20 +205,29 @@ class Trial:
             "metric": plan.metric,
             "start": arms.start.isoformat(),
             "end": arms.end.isoformat(),
-            "decided_on": None if self.decided is None else self.decided[0].isoformat(),
+            "decided_on": since.isoformat() if since is not None and self.course.sound else None,
             "days": arms.shared,
             "days_left_out": arms.alone,
             "control": _side(plan.arms[0], arms.rows[0], sides[0]),
             "treatment": _side(plan.arms[1], arms.rows[1], sides[1]),
             **({} if self.main is None else self.main.told() | {"power": self._power(self.main)}),
             "sample_ratio": {
-                "seen": arms.rows[1] / total if total else None,
+                "seen": counted_rows[1] / sum(counted_rows) if any(counted_rows) else None,
                 "expected": plan.split,
-                "p_value": self.ratio,
+                "p_value": self.course.ratio,
             },
             "guardrails": [guard.told() for guard in self.guards],
             "also": [_also(name, self.gaps.get(name), self.lacking.get(name)) for name in plan.also],
         }
+
+
+def _graded(found: Finding, *, grave: bool) -> Finding:
+    return replace(found, severity=Severity.CRITICAL if grave else Severity.WARNING)
+
+
+def _of_the_past(found: Finding) -> Finding:
+    """A harm that the figures of today are not sure of opens nothing, and is no recovery."""
+    return replace(found, verdict=Verdict.CLEAR, severity=Severity.WATCH, lower=None, upper=None)
 
 
 def _side(name: str, rows: int, point: Point | None) -> dict[str, Any]:

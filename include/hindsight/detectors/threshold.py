@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from functools import partial
-from math import isfinite
+from math import isfinite, sqrt
 from typing import ClassVar, Final, Literal, Self
 
 from hindsight.detectors.base import Adjust, BaseDetector, Finding, Point, Series, insufficient
-from hindsight.detectors.methods.bounds import Baseline, Bound, error_at, familiar, known, percent
+from hindsight.detectors.methods.bounds import (
+    Baseline,
+    Bound,
+    error_at,
+    familiar,
+    known,
+    percent,
+    surely,
+)
 from hindsight.detectors.methods.crossings import looks, openings, surest
+from hindsight.detectors.methods.standardise import Yardstick, yardstick
 from hindsight.domain.values import Direction, Severity, Verdict
 from hindsight.metrics import find
 from hindsight.metrics.base import Mean, Share
@@ -18,6 +28,9 @@ from hindsight.metrics.binary.cost import Cost
 
 USUAL: Final = 0.05
 """The share by which a metric may get worse where the file says nothing."""
+
+WEEK: Final = {"d": 7, "h": 168}
+"""How many days or hours hold each weekday."""
 
 BAD: Final = {Direction.HIGHER: -1, Direction.LOWER: 1, Direction.NEITHER: 0}
 """Which way a metric gets worse."""
@@ -36,10 +49,18 @@ class Threshold(BaseDetector):
     and of a baseline of 0 it is nothing.  A value on the bound is not beyond it.
 
     `evidence` is the one-sided confidence that the true value is beyond the bound (normal approximation, the
-    baseline's own error included).  Where only the point is, that is something to watch.  `evidence: none`
-    (or 0) takes the point as it is, as plain rules do: on a `1d` window that is the familiar "5 % below
-    baseline", with its current value, threshold, baseline and drop in percent among the details.  A breach is
-    critical if even twice the allowed movement is surely passed, else a warning.
+    baseline's own error included; a window's rows are taken to differ at least as much as the baseline's).
+    Where only the point is, that is something to watch.  `evidence: none` (or 0) takes the point as it is, as
+    plain rules do: on a `1d` window that is the familiar "5 % below baseline", with its current value,
+    threshold, baseline and drop in percent among the details.  A breach is critical if even twice the allowed
+    movement is surely passed, else a warning; beyond `min` or `max`, which allow no movement that could be
+    doubled, it is a warning unless `severity` says otherwise.
+
+    A window of less than a week is compared with what such days of the reference are like, if that has 14 or
+    more that can be judged: the baseline is that of its weekday (or hour, where four weeks of days tell them
+    apart), and its error is widened by what days differ beyond their rows.  `min`, `max`, a reference that is
+    a number and a short reference know neither: a day that differs from others by more than its rows explain
+    then breaches more often than the evidence says.
 
     One bad day can breach a `1d` window; pool days (`window: 28d`) to find decay that lasts, and use `cusum`
     for a small step.  Looked at every day, a rule at 0.95 opens a breach every 91 days (28d) or 21 days (1d)
@@ -47,7 +68,7 @@ class Threshold(BaseDetector):
     sets the evidence.
 
     False breaches: 0.04 % of windows with nothing wrong, of one day with 100 rows at the reference's accuracy
-    of 0.90; taking the point as it is, the plain rule breaches in 7.6 % of them.
+    of 0.90; taking the point as it is, the plain rule breaches in 7.7 % of them.
 
     >>> from hindsight.domain.values import Horizon, Span
     >>> Threshold(metric="recall", relative=-0.1, window=Span(28), at=Horizon(7)).sentence
@@ -80,6 +101,12 @@ class Threshold(BaseDetector):
         return self.min is None and self.max is None
 
     @property
+    def reads_reference_days(self) -> bool:
+        """Where its window does not hold all weekdays; a plain rule takes points as they are."""
+        short = not self.window.calendar and self.window.count < WEEK[self.window.unit]
+        return bool(short and self.sure and self.needs_reference)
+
+    @property
     def share(self) -> float:
         """The share by which the metric may move, with its sign."""
         if self.relative is not None:
@@ -106,6 +133,14 @@ class Threshold(BaseDetector):
             yield f"min {self.min} is not below max {self.max}"
         if self.relative == 0 or (self.relative is not None and not isfinite(self.relative)):
             yield "`relative` is a share other than 0, such as -0.10"
+        elif self.relative is not None and abs(self.relative) >= 1 and -1 in self.ways:
+            hundredth = self.relative / 100
+            meant = f"for {abs(self.relative):g} % write {hundredth:g}"
+            yield f"`relative` {self.relative} lets all of it go: {meant}"
+        if isinstance(metric, Share):
+            for key, bound in (("min", self.min), ("max", self.max)):
+                if bound is not None and not 0 <= bound <= 1:
+                    yield f"{key} {bound} is no share: {self.metric} lies between 0 and 1"
         if self.cost is not None and not (self.cost > 0 and isfinite(self.cost)):
             yield f"`cost` is what a window may cost too much, above 0, not {self.cost}"
         if self.cost is not None and not isinstance(metric, Cost | Mean | Share):
@@ -119,7 +154,8 @@ class Threshold(BaseDetector):
         if self.both and (absolute or self.cost is not None):
             yield "`both` goes with `relative`"
         if not 0 <= self.sure < 1:
-            yield f"evidence {self.evidence} is not in [0, 1)"
+            meant = f": write {self.sure / 100:g}" if 1 < self.sure < 100 else ""
+            yield f"evidence {self.evidence} is not in [0, 1){meant}"
         if self.relative is not None and not self.both and self.relative * BAD[metric.direction] < 0:
             yield (
                 f"`relative` {self.relative} allows {self.metric} to improve only so far: "
@@ -150,7 +186,7 @@ class Threshold(BaseDetector):
 
     def _opening(self, evidence: float) -> float:
         a_day, shared = looks(self.window)
-        return a_day * openings(evidence, shared, sides=len(self.ways), columns=len(self.segments))
+        return a_day * openings(evidence, shared, sides=len(self.ways), segments=bool(self.segments))
 
     def allowing(self, a_day: float) -> Self:
         """With as much more `evidence` as that takes, and never less."""
@@ -171,12 +207,23 @@ class Threshold(BaseDetector):
         baseline = self._baseline(series)
         if isinstance(baseline, str):
             return insufficient(f"{baseline}.", latest.value)
+        days = self._days_of(series)
+        if isinstance(days, Yardstick):
+            baseline = of_such_days(baseline, days, series)
         if self.cost is not None and latest.n < 1:
             return insufficient(f"{self.metric} rests on no row that could cost anything.", latest.value)
         bounds = [self._bound(latest, baseline, way) for way in self.ways]
         if not all(isfinite(bound.value) for bound in bounds):
             return insufficient(f"the bound on {self.metric} is beyond all numbers.", latest.value)
-        return self._verdict(latest, baseline, bounds)
+        found = self._verdict(latest, baseline, bounds)
+        said = days if days is None or isinstance(days, str) else days.season.note
+        return replace(found, details={**found.details, "days": said}) if said else found
+
+    def _days_of(self, series: Series) -> Yardstick | str | None:
+        """What single days of the reference are like, or why that is not known, where it is asked for."""
+        if not self.reads_reference_days or not series.reference_days:
+            return None
+        return yardstick(tuple(series.reference_days), adjusted=self.adjusts)
 
     def _baseline(self, series: Series) -> Baseline | str:
         """What the window is compared with, or why with nothing, as a clause."""
@@ -190,7 +237,9 @@ class Threshold(BaseDetector):
             return Baseline(series.fixed, "fixed as reference", 0.0)
         if reference is None or reference.value is None or known(reference.value) is None:
             return series.no_reference or "the reference has no value"
-        return Baseline(reference.value, "in the reference", known(reference.standard_error))
+        error = known(reference.standard_error)
+        spread = (error or 0.0) * sqrt(reference.n)
+        return Baseline(reference.value, "in the reference", error, spread=spread)
 
     def _bound(self, latest: Point, baseline: Baseline, way: int, times: int = 1) -> Bound:
         """Where so many times the allowed movement would end."""
@@ -200,7 +249,7 @@ class Threshold(BaseDetector):
             allowed = times * abs(self.share)
             room = allowed * abs(baseline.value)
             share = 1.0 + way * (allowed if baseline.value > 0 else -allowed if baseline.value < 0 else 0.0)
-        error = baseline.gap_error(known(latest.standard_error), share)
+        error = baseline.gap_error(known(latest.standard_error), latest.n, share)
         return Bound(way, baseline.value + way * room, error)
 
     def _verdict(self, latest: Point, baseline: Baseline | None, bounds: list[Bound]) -> Finding:
@@ -231,9 +280,7 @@ class Threshold(BaseDetector):
         if p_value is None:
             return found(Verdict.INSUFFICIENT, f"{place}, but its error is not known.")
         if p_value <= 1.0 - self.sure:
-            return found(
-                Verdict.BREACH, f"{place} ({1 - p_value:.1%} sure).", p_value=p_value, severity=grade
-            )
+            return found(Verdict.BREACH, f"{place} ({surely(p_value)}).", p_value=p_value, severity=grade)
         unsure = f"{place}, but that is only {percent(1 - p_value, below=self.sure)} sure."
         return found(Verdict.CLEAR, unsure, p_value=p_value, severity=Severity.WATCH)
 
@@ -261,3 +308,26 @@ class Threshold(BaseDetector):
             return f"{place}: {latest.n:,} rows {added} {against}"
         moved = (value - baseline.value) / abs(baseline.value) if baseline.value else None
         return place if moved is None or not isfinite(moved) else f"{place}, {moved:+.1%} {against}"
+
+
+def of_such_days(baseline: Baseline, days: Yardstick, series: Series) -> Baseline:
+    """The baseline of a window of a few days, or hours: the effects of its weekdays, and how days differ.
+
+    The reference as a whole holds its own share of each weekday's effect, by rows, which is taken off.
+    """
+    latest, effect = series.latest, days.season.effect
+    step = timedelta(hours=1) if isinstance(latest.start, datetime) else timedelta(days=1)
+    count = (latest.end - latest.start) // step + 1
+    own = sum(effect(latest.start + i * step) for i in range(count)) / count
+    rows = sum(point.n for point in series.reference_days)
+    mean = sum(point.n * effect(point.start) for point in series.reference_days) / rows if rows else 0.0
+    # What is learnt of one weekday's effect is as uncertain as its share of the reference's days.
+    learning = days.season.share * max(len(days.season.effects) - 1, 0) / days.days
+    between = sqrt(days.between**2 / count + learning * days.typical**2)
+    return replace(
+        baseline,
+        value=baseline.value + own - mean,
+        what=f"{baseline.what} on such days" if own != mean else baseline.what,
+        spread=baseline.spread if days.row_variance is None else sqrt(days.row_variance),
+        between=between,
+    )

@@ -11,6 +11,7 @@ from typing import Final
 
 import numpy as np
 
+from hindsight.explanation.parts import worth
 from hindsight.windows import DayRange
 
 AROUND: Final = timedelta(days=7)
@@ -106,6 +107,9 @@ def volume(window: Mapping[date, float], usual: Mapping[date, float]) -> VolumeC
     every = np.array(list(usual.values()))
     expected, variance = 0.0, 0.0
     apart = [np.array(each) - np.mean(each) for each in cycles.values() if len(each) >= CYCLES]
+    levels = {phase: np.mean(each) for phase, each in cycles.items() if len(each) >= CYCLES}
+    rest = [usual[unit] - levels.get(_phase(unit), every.mean()) for unit in sorted(usual)]
+    factor = float(worth(np.array(rest)))
     left = sum(len(each) - 1 for each in apart)
     whole = float(every.std(ddof=1))
     scatter = math.sqrt(sum(float((each**2).sum()) for each in apart) / left) if left else whole
@@ -116,7 +120,9 @@ def volume(window: Mapping[date, float], usual: Mapping[date, float]) -> VolumeC
         spread = scatter if len(own) >= CYCLES else whole
         variance += spread**2 * (1.0 + 1.0 / len(known))
     total = float(sum(window.values()))
-    error = math.sqrt(max(variance, expected))
+    # Days in a row that go with each other stray together, in the window and before; one alone does not.
+    together = factor if len(window) > 1 else 1.0
+    error = math.sqrt(max(variance * together, expected))
     return VolumeChange(total, expected, error) if expected > 0.0 else None
 
 

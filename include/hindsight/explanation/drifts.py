@@ -46,12 +46,24 @@ def surely(found: Iterable[tuple[str, float | None, float | None]]) -> tuple[Dri
     return tuple(sorted(sure, key=lambda drift: (-drift.value, drift.feature)))
 
 
+def quoted(text: str) -> str:
+    """A name somebody else chose, so that nobody takes it for a part of the sentence it stands in.
+
+    >>> quoted("origin=JFK"), quoted("v1; retrain")
+    ('origin=JFK', "'v1; retrain'")
+    """
+    said = name(text)
+    return f"'{said}'" if set(said) & set(" ;,:'\"") else said
+
+
 def listed(drifts: Sequence[Drift]) -> str:
     """The features by name, with how far they are.
 
     >>> listed([Drift("temp", 3.81, 0.4)])
     'temp (psi 3.81)'
     """
-    said = [f"{name(drift.feature)} (psi {figure(drift.value, max(drift.error, 0.01))})" for drift in drifts]
+    said = [
+        f"{quoted(drift.feature)} (psi {figure(drift.value, max(drift.error, 0.01))})" for drift in drifts
+    ]
     rest = len(said) - NAMED
     return ", ".join(said[:NAMED]) + (f" and {counted(rest, 'more feature')}" if rest > 0 else "")

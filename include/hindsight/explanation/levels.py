@@ -58,16 +58,36 @@ class Change:
     def turned(self, factor: float) -> int:
         """Which way it has surely changed by more than this factor; of positive values, on their logarithm.
 
+        What is 0, or less, has no logarithm: it has changed if the other side's interval leaves its own
+        that far behind.
+
         >>> Change("calibration_ratio", 0.9, 1.7, 0.08, 0.2).turned(1.25)
         1
+        >>> Change("recall", 0.46, 0.0, 0.03, 0.01).turned(1.25)
+        -1
         """
-        if min(self.before, self.after) <= 0.0 or self.before_error is None or self.after_error is None:
+        if self.before_error is None or self.after_error is None:
             return 0
+        if min(self.before, self.after) <= 0.0:
+            low, high = sorted(
+                [(self.before, self.before_error), (self.after, self.after_error)], key=lambda side: side[0]
+            )
+            top, bottom = max(low[0] + SURE * low[1], 0.0), high[0] - SURE * high[1]
+            if bottom <= 0.0 or bottom <= factor * top:
+                return 0
+            return 1 if self.after > self.before else -1
         error = math.hypot(self.before_error / self.before, self.after_error / self.after)
         away = math.log(self.after / self.before)
         if abs(away) - SURE * error <= math.log(factor):
             return 0
         return 1 if away > 0 else -1
+
+    def within(self, factor: float) -> bool:
+        """Whether it has surely changed by no more than this factor, either way."""
+        if min(self.before, self.after) <= 0.0 or self.before_error is None or self.after_error is None:
+            return False
+        error = math.hypot(self.before_error / self.before, self.after_error / self.after)
+        return abs(math.log(self.after / self.before)) + SURE * error < math.log(factor)
 
     def surely_below(self, bound: float) -> bool:
         """Whether the window's own value is surely below a bound."""
@@ -94,6 +114,8 @@ def changed(metric: Metric, before: Statistics, after: Statistics) -> Change | N
         if not math.isfinite(value):
             return None
         known = math.isfinite(error) and found.rows[0] >= LEAST
+        if value == 0.0 and known:  # Wald's error of none among n is 0, yet up to 3 / n fit (rule of three)
+            error = max(error, -math.log(0.05) / SURE / float(found.rows[0]))
         sides.append((value, error if known else None))
     (old, old_error), (new, new_error) = sides
     return Change(metric.name, old, new, old_error, new_error)

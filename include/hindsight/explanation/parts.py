@@ -18,8 +18,8 @@ Benjamini and Hochberg's procedure (1995) over all segments of all columns.  Wha
 alike cancels out in that comparison.
 
 **Errors** are delete-one-day jackknives (Efron and Stein, 1981) of the two sides, never below what the rows
-alone explain, with Student's t for as many days as the segment has rows on.  A side of fewer than seven days
-is taken to differ from day to day as the other does.
+alone explain, wider where days go with the days before (`worth`), with Student's t for as many days as the
+segment has rows on.  A side of fewer than seven days is taken to differ from day to day as the other does.
 """
 
 from __future__ import annotations
@@ -44,6 +44,10 @@ NOTABLE: Final = 0.1
 
 LEAST: Final = 30
 """Rows on one of the two sides from which on a segment is judged."""
+
+
+LASTING: Final = 0.9
+"""The highest correlation of neighbouring days that so few can show."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,7 @@ class Split:
     adds_up: bool
     parts: tuple[Part, ...]
     rest: Part | None = None
+    mix_error: float | None = None
 
     @property
     def mix(self) -> float | None:
@@ -122,7 +127,10 @@ def split(
     with np.errstate(invalid="ignore"):
         found = form.measure(old, new)
         jackknife, freedom = jackknifed(form, *days)
-        errors = np.fmax(jackknife, form.floor(old, new))
+        floor = form.floor(old, new)
+        # What the shares' noise makes of all of the mix together is at most as if they were independent.
+        together = np.sqrt((floor**2).sum(axis=1, keepdims=True))
+        errors = np.fmax(jackknife, np.concatenate([floor, together], axis=1))
     judged = np.maximum(metric.rows(old.terms), metric.rows(new.terms)) >= LEAST
     values, shares = ([of(side) for side in (old, new)] for of in (form.values, form.shares))
     parts = []
@@ -152,7 +160,8 @@ def split(
     sign = math.copysign(1.0, change)
     ordered = tuple(sorted(named, key=lambda part: (-sign * part.total, part.segment)))
     there = form.adds_up and max(rest.share_before, rest.share_after) > 0.0
-    return Split(column, change, form.adds_up, ordered, rest if there else None)
+    mix_error = known(errors[1, -1]) if form.is_split else None
+    return Split(column, change, form.adds_up, ordered, rest if there else None, mix_error)
 
 
 def standing_out(splits: Iterable[Split]) -> tuple[Split, ...]:
@@ -185,15 +194,17 @@ def _discoveries(family: Sequence[float]) -> float:
 
 
 def jackknifed(form: Form, before: Array, after: Array) -> tuple[Array, Array]:
-    """The delete-one-day errors of all that is measured, [4, segments], and the degrees of freedom of the
-    excess, [segments].
+    """The delete-one-day errors of all that is measured, and of all segments together in the last column,
+    [4, segments + 1], and the degrees of freedom of the excess, [segments + 1].
 
-    Errors are NaN where neither side has days enough to tell.
+    Days that go with the day before tell less than as many that do not: errors and freedom know how much
+    they do (`worth`).  Errors are NaN where neither side has days enough to tell.
     """
     sides = before, after
     whole = [Side(side.sum(axis=0), len(side)) for side in sides]
     days = [side[side.any(axis=(1, 2))] for side in sides]
     variances: list[Array | None] = []
+    few: list[Array | float] = [1.0, 1.0]
     for which, lived in enumerate(days):
         if len(lived) < MIN_DAYS:
             variances.append(None)
@@ -201,23 +212,47 @@ def jackknifed(form: Form, before: Array, after: Array) -> tuple[Array, Array]:
         values = []
         for day in lived:
             without = Side(whole[which].terms - day, whole[which].days - 1)
-            values.append(form.measure(*((without, whole[1]) if which == 0 else (whole[0], without))))
-        every = np.stack(values)
-        spread = ((every - every.mean(axis=0)) ** 2).sum(axis=0)
-        variances.append((len(lived) - 1) / len(lived) * spread)
+            found = form.measure(*((without, whole[1]) if which == 0 else (whole[0], without)))
+            values.append(np.concatenate([found, found.sum(axis=1, keepdims=True)], axis=1))
+        away = np.stack(values)
+        away = away - away.mean(axis=0)
+        factor = worth(away)
+        few[which] = factor[3]
+        variances.append((len(lived) - 1) / len(lived) * (away**2).sum(axis=0) * factor)
     old, new = variances
     # A segment that is there on few days tells as little as they do.
-    own, later = (np.maximum((side != 0).any(axis=2).sum(axis=0) - 1.0, 1.0) for side in days)
+    own, later = (
+        np.maximum(np.append((side != 0).any(axis=2).sum(axis=0), len(side)) / factor - 1.0, 1.0)
+        for side, factor in zip(days, few, strict=True)
+    )
     if old is None and new is not None and len(days[0]):
         old, own = new * len(days[1]) / len(days[0]), later
     elif new is None and old is not None and len(days[1]):
         new, later = old * len(days[0]) / len(days[1]), own
     if old is None or new is None:
-        segments = before.shape[1]
+        segments = before.shape[1] + 1
         return np.full((4, segments), np.nan), np.full(segments, np.inf)
     total, parts = old[3] + new[3], old[3] ** 2 / own + new[3] ** 2 / later
     freedom = np.divide(total**2, parts, out=np.full_like(total, np.inf), where=parts > 0)
     return np.sqrt(old + new), freedom
+
+
+def worth(away: Array) -> Array:
+    """How many of these days in a row tell as much as one that stands alone; 1 at least.
+
+    (1 + r) / (1 - r) with the correlation r of neighbouring days (Bartlett, 1935), which is low in short
+    series by (1 + 4r) / n (Kendall, 1954).
+
+    >>> float(worth(np.tile([1.0, -1.0], 14))), float(worth(np.repeat([1.0, -1.0], 14))).__round__(1)
+    (1.0, 19.0)
+    """
+    power = (away**2).sum(axis=0)
+    r = np.divide((away[1:] * away[:-1]).sum(axis=0), power, out=np.zeros_like(power), where=power > 0)
+    # A correlation within its own error of 0 is taken for none.
+    r = np.where(r > 1.0 / np.sqrt(len(away)), r + (1.0 + 4.0 * r) / len(away), 0.0)
+    r = np.clip(r, 0.0, LASTING)
+    made: Array = (1.0 + r) / (1.0 - r)
+    return made
 
 
 def two_sided(z: float, freedom: float) -> float:

@@ -42,19 +42,22 @@ class Since:
     """When the present level began, the mean before and from then on, and in how many steps it came.
 
     With 0 steps it began before `day`, the first that was looked at; then `before` is what was usual.
+    `until` is its last day where the days after it are no longer so, as those at the end of a window can be.
     """
 
     day: date
     before: float
     after: float
     steps: int
+    until: date | None = None
 
 
-def since(days: Days) -> Since | None:
+def since(days: Days, side: int = 0) -> Since | None:
     """The first day of the latest levels that are all nearer to the last one than to the usual one.
 
-    None if none began.  An error counts by the rows alone, for days on which the metric is low would else
-    seem surer than others.
+    None if none began.  `side` is where the breach lies, 1 above and -1 below what is usual, 0 if nobody
+    knows: the last level is the last one on that side.  An error counts by the rows alone, for days on which
+    the metric is low would else seem surer than others.
 
     >>> from datetime import timedelta
     >>> units = [date(2013, 3, 1) + timedelta(days=i) for i in range(60)]
@@ -77,17 +80,25 @@ def since(days: Days) -> Since | None:
 
     bounds = [0, *changes(values, errors), len(values)]
     levels = [mean(first, after) for first, after in pairwise(bounds)]
-    usual, last = levels[0] if days.usual is None else days.usual, levels[-1]
-    if days.usual is None and len(levels) == 1:
+    usual = levels[0] if days.usual is None else days.usual
+    ends = len(values)
+    while levels and side and (levels[-1] - usual) * side <= 0.0:
+        levels.pop()
+        bounds.pop()
+        ends = bounds[-1]
+    if not levels or (days.usual is None and len(levels) == 1):
         return None
-    if not _differs(values[bounds[-2] :], last, usual, a_row / np.sqrt(float(rows[bounds[-2] :].sum()))):
+    last, stretch = levels[-1], slice(bounds[-2], ends)
+    if not _differs(values[stretch], last, usual, a_row / np.sqrt(float(rows[stretch].sum()))):
         return None
     first = len(levels)
     while first > 0 and abs(levels[first - 1] - last) < abs(levels[first - 1] - usual):
         first -= 1
     begins = bounds[first]
     before = mean(0, begins) if begins else usual
-    return Since(days.units[begins], before, mean(begins, len(values)), len(levels) - first if begins else 0)
+    until = days.units[ends - 1] if ends < len(values) else None
+    steps = len(levels) - first if begins else 0
+    return Since(days.units[begins], before, mean(begins, ends), steps, until)
 
 
 def _differs(values: Array, level: float, usual: float, error: float) -> bool:

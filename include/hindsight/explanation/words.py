@@ -6,14 +6,17 @@ from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 
 from hindsight.domain.values import ALL
-from hindsight.explanation.drifts import listed
-from hindsight.explanation.levels import Change
+from hindsight.explanation.drifts import listed, quoted
+from hindsight.explanation.levels import SURE, Change
 from hindsight.explanation.parts import Part, Split
 from hindsight.explanation.record import Explanation
-from hindsight.wording import calendar, counted, figure, name, share
+from hindsight.wording import calendar, clean, counted, figure, name, share, shorten
 
 NAMED = 3
 """Segments that a sentence names."""
+
+AGAINST = 90
+"""Characters of what it is compared with."""
 
 EVERYWHERE = "no segment stands out: it is everywhere"
 TOO_FEW = "its segments have too few rows to tell"
@@ -34,18 +37,14 @@ def when(explanation: Explanation) -> str:
     """Since when the metric is at its level, with care; empty where its days were not looked at."""
     found = explanation.since
     if found is None:
-        if explanation.dated_from is None:
-            return ""
-        return f"no day since {day(explanation.dated_from)} stands out as its beginning"
+        first = explanation.dated_from
+        unit = "hour" if isinstance(first, datetime) else "day"
+        return f"no {unit} since {day(first)} stands out as its beginning" if first is not None else ""
+    until = f", and lasted to about {day(found.until)}" if found.until is not None else ""
     if not found.steps:
-        return (
-            f"it was so before {day(found.day)}: {figure(found.after)} since, {figure(found.before)} is usual"
-        )
+        return f"it was so before {day(found.day)}{until}"
     down = ", in steps" if found.steps > 1 else ""
-    return (
-        f"the level changed about {day(found.day)}{down}: {figure(found.before)} before, "
-        f"{figure(found.after)} from then on"
-    )
+    return f"the level changed about {day(found.day)}{down}{until}"
 
 
 def where(explanation: Explanation) -> str:
@@ -65,7 +64,13 @@ def where(explanation: Explanation) -> str:
 
 def what(explanation: Explanation) -> str:
     """What else has changed, in the window or about the day of the change."""
-    return "; ".join(_changes(explanation)) or NOTHING
+    found = "; ".join(_changes(explanation))
+    against = f" ({_against(explanation)})" if explanation.against else ""
+    return found or f"{NOTHING}{against}"
+
+
+def _against(explanation: Explanation) -> str:
+    return f"against {shorten(clean(explanation.against), AGAINST)}"
 
 
 def _changes(explanation: Explanation) -> Iterator[str]:
@@ -73,9 +78,11 @@ def _changes(explanation: Explanation) -> Iterator[str]:
     if explanation.drifts:
         yield f"inputs drifted: {listed(explanation.drifts)}"
     yield from (moved(change) for change in explanation.others)
+    if (explanation.others or explanation.drifts or explanation.faults) and explanation.against:
+        yield f"all {_against(explanation)}"
     for version in explanation.versions:
         verb = "appeared on" if version.appeared else "was last seen on"
-        yield f"version {name(version.version)} {verb} {day(version.on)}"
+        yield f"version {quoted(version.version)} {verb} {day(version.on)}"
     volume = explanation.volume
     if volume is not None and volume.notable:
         more = "more" if volume.by > 0 else "fewer"
@@ -88,7 +95,7 @@ def _part(split: Split, part: Part) -> str:
     of = share(abs(part.total / split.change))
     way = "fall" if split.change < 0 else "rise"
     if not split.adds_up:
-        return f"without {name(part.segment)} {of} of the {way} would be gone"
+        return f"without {quoted(part.segment)} {of} of the {way} would be gone"
     if part.before is None or part.share_before == 0.0:
         how = "it is new"
     elif part.after is None or part.share_after == 0.0:
@@ -100,17 +107,19 @@ def _part(split: Split, part: Part) -> str:
     else:
         how = f"its share went from {share(part.share_before)} to {share(part.share_after)}"
     weight = share((part.share_before + part.share_after) / 2.0)
-    return f"{name(part.segment)} explains {of} of the {way} with {weight} of the weight ({how})"
+    return f"{quoted(part.segment)} explains {of} of the {way} with {weight} of the weight ({how})"
 
 
 def _is_mixed(split: Split) -> bool:
-    """Whether the mix of a column's values explains a good part of the change by itself."""
-    return split.mix is not None and split.change != 0.0 and split.mix / split.change >= 0.25
+    """Whether the mix of a column's values explains a good part of the change by itself, and surely some."""
+    if split.mix is None or split.mix_error is None or split.change == 0.0:
+        return False
+    return split.mix / split.change >= 0.25 and abs(split.mix) > SURE * split.mix_error
 
 
 def _mix(split: Split) -> str:
     of = share(min((split.mix or 0.0) / split.change, 1.0))
-    return f"{of} of it is another mix of {name(split.column)}, not change within"
+    return f"{of} of it is another mix of {quoted(split.column)}, not change within"
 
 
 _WORDS = {

@@ -41,8 +41,9 @@ class Course:
 
     `latest` holds every member with its latest breach; `clear_in_a_row` holds those that still
     breach, with the number of clear judgements since; `gravest` holds how bad each of these was at its worst.
-    The incident is as severe as the gravest member that still breaches, and once it is resolved as it ever
-    was: who was woken by it hears of its end.
+    The incident is as severe as the gravest member that still breaches, critical where independent kinds of
+    metric still do, and once it is resolved as it ever was: who was woken by it hears of its end.  It
+    escalates when it becomes graver than it ever was, so what comes and goes wakes nobody twice.
     """
 
     incident_class: IncidentClass
@@ -63,18 +64,21 @@ class Course:
     @property
     def severity(self) -> Severity:
         """How bad it is now."""
-        return _worst(self.gravest.values()) if self.resolved_on is None else self.peak
+        if self.resolved_on is not None:
+            return self.peak
+        raised = [Severity.CRITICAL] if len(self._kinds()) > 1 else []
+        return _worst([*self.gravest.values(), *raised])
 
     def judge(self, day: date, judged: Mapping[Member, Detection]) -> None:
         """Take the judgements of one run day."""
         breaches = {who: d for who, d in judged.items() if d.verdict is Verdict.BREACH}
         clear = [who for who in self.clear_in_a_row if who in judged and _is_well(judged[who])]
-        if breaches:
-            self._breach(day, breaches)
         for who in clear:
             self.clear_in_a_row[who] += 1
             if self.clear_in_a_row[who] == RECOVERY:
                 del self.clear_in_a_row[who], self.gravest[who]
+        if breaches:
+            self._breach(day, breaches)
         if not self.clear_in_a_row:
             self._resolve(day)
         if breaches or clear:
@@ -91,7 +95,7 @@ class Course:
         )
 
     def _breach(self, day: date, breaches: Mapping[Member, Detection]) -> None:
-        opening, before = not self.latest, self.severity
+        opening, before = not self.latest, self.peak
         joined = {who: d for who, d in breaches.items() if self._is_new(who, d)}
         self.latest |= breaches
         self.clear_in_a_row |= dict.fromkeys(breaches, 0)
@@ -99,11 +103,11 @@ class Course:
         for who, detection in breaches.items():
             self.gravest[who] = _worst([detection.severity, self.gravest.get(who, Severity.OK)])
         why, because = headline(worst_first(breaches.values())[0], self.zone), ""
-        kinds = independent(breaches.values()) if self.incident_class is IncidentClass.PERFORMANCE else ()
-        if len(kinds) > 1 and self.severity is not Severity.CRITICAL:
-            self.gravest |= dict.fromkeys(map(member_of, kinds), Severity.CRITICAL)
+        kinds = self._kinds()
+        by_kinds = len(kinds) > 1 and _worst(self.gravest.values()) is not Severity.CRITICAL
+        if by_kinds:
             because = in_kinds(kinds)
-        self.peak = _worst([self.severity, self.peak])
+        self.peak = _worst([self.severity, before])
         if opening:
             self._record(day, Change.OPENED, breaches, why, because)
             return
@@ -112,10 +116,17 @@ class Course:
             self._record(
                 day, Change.JOINED, joined, headline(worst_first(joined.values())[0], self.zone) + others
             )
-        if self.severity.rank > before.rank:
+        if self.peak.rank > before.rank:
             raised = [who for who in breaches if self.gravest[who] is self.severity]
+            raised = [member_of(kind) for kind in kinds] if by_kinds else raised
             reason = f"{before} became {self.severity}: {why}"
             self._record(day, Change.ESCALATED, raised, reason, because)
+
+    def _kinds(self) -> tuple[Detection, ...]:
+        """The independent kinds of metric among those that still breach, one breach of each."""
+        if self.incident_class is not IncidentClass.PERFORMANCE:
+            return ()
+        return independent(self.latest[who] for who in self.clear_in_a_row)
 
     def _is_new(self, who: Member, breach: Detection) -> bool:
         """Whether it never breached in this incident, or recovered and breaches on the other side now."""

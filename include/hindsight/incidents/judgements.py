@@ -80,7 +80,8 @@ def independent(breaches: Iterable[Detection]) -> tuple[Detection, ...]:
     """The worst breach of each independent kind of metric, of the version that breaches in most kinds.
 
     Metrics of one family are algebra of each other, and those that a harder world moves by itself count
-    together as one.  Only breaches of a whole version count, from WARNING on.
+    together as one.  Only breaches of a whole version count, from WARNING on, whether a file or a detector
+    graded them.
     """
     kinds: dict[str, dict[Family, Detection]] = defaultdict(dict)
     for each in worst_first(breaches):

@@ -15,7 +15,7 @@ from hindsight.windows import run_day
 from hindsight.wording import calendar
 
 Window = tuple[str, ...]
-"""What names a judged window: detector, version, segment, metric, and its bounds."""
+"""What names a judged window: detector, version, segment, and its bounds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ def corrections(stored: Collection[Incident], incidents: Collection[Incident]) -
 def window_of(detection: Detection) -> Window:
     """Which window a detection judges, whatever the age."""
     start, end = detection.window_start.isoformat(), detection.window_end.isoformat()
-    return detection.detector, detection.version, detection.segment, detection.metric, start, end
+    return detection.detector, detection.version, detection.segment, start, end
 
 
 def _was_told(detection: Detection, incidents: Collection[Incident], zone: ZoneInfo) -> bool:

@@ -1,7 +1,7 @@
 """The message as Slack blocks, within every limit Slack has and inert whatever the names in it are.
 
 Text that others chose goes into `plain_text` objects, which Slack shows literally, or is escaped; a
-`<` is written by `_link` alone.  Limits: 16 blocks (Slack takes 50, nobody reads them), 150 characters
+`<` is written by `_link` alone.  Limits: 12 blocks (Slack takes 50, nobody reads them), 150 characters
 in a header, 3,000 in a section, 2,000 in a field, 10 fields, and 10,000 characters over all, for Slack
 refuses a message of some 13,200 and documents that nowhere.
 """
@@ -15,9 +15,10 @@ from urllib.parse import quote
 from hindsight.message.document import Document, Link, Section, Tone
 from hindsight.wording import clean, shorten
 
-MAX_BLOCKS = 16  # an incident of each class and what was revised, two blocks each
+MAX_BLOCKS = 12  # an incident of each class, what was revised, and some room
 BUDGET = 10_000
 HEADER, SECTION, FIELD, FIELDS = 150, 3_000, 2_000, 10
+ITEMS = 0.25  # what a list may keep of a section where the rest wants all of it
 
 _TEXT, _NOTE, _LINE, _URL, _LABEL, _LINKS = 500, 150, 300, 500, 75, 4
 _IN_URL = ":/?#[]@!$&'()*+,;=%~-._"
@@ -39,26 +40,61 @@ def slack_blocks(document: Document) -> list[Block]:
         {"type": "section", "text": _plain(document.first_line, _TEXT)},
     ]
     foot = _foot(document)
-    room = (MAX_BLOCKS - len(head) - len(foot)) // 2
+    room = MAX_BLOCKS - len(head) - len(foot)
     shown = document.sections[: room if len(document.sections) <= room else room - 1]
     left = BUDGET - _size([*head, *foot]) - _NOTE
-    body = [block for section in shown for block in _section(section, left // len(shown))]
+    wanted = [sum(map(len, _lines(section))) + _needs(section) for section in shown]
+    body = [_section(*each) for each in zip(shown, shares(wanted, left), strict=True)]
     if hidden := len(document.sections) - len(shown):
         body.append(_context([_plain(f"and {hidden} more; the log has all of it", _NOTE)]))
     return [*head, *body, *foot]
 
 
-def _section(section: Section, budget: int) -> list[Block]:
-    """A heading, and below it what is to be read as sentences, then the facts."""
-    heading = _markdown(f"{_MARK[section.tone]} *{_escape(section.heading, HEADER)}*")
-    blocks: list[Block] = [{"type": "section", "text": heading}]
-    each = (budget - HEADER) // 2 // max(len(section.facts), 1)
-    facts = [(f"{fact.label}: {fact.value}", min(each, FIELD, _LINE)) for fact in section.facts[:FIELDS]]
-    body: Block = {"fields": [_plain(text, limit) for text, limit in facts]} if facts else {}
-    text = _lines([section.lead, *(f"• {item}" for item in section.items)], budget - _size([*blocks, body]))
-    if text:
-        body["text"] = _object(text)
-    return [*blocks, {"type": "section", **body}] if body else blocks
+def shares(wanted: Sequence[int], room: int) -> list[int]:
+    """What each gets of the room: all it wants if that is little, and else as much as any other.
+
+    >>> shares([10, 500, 80, 900], 600)
+    [10, 255, 80, 255]
+    """
+    given = [0] * len(wanted)
+    for place, i in enumerate(sorted(range(len(wanted)), key=lambda i: wanted[i])):
+        given[i] = min(wanted[i], max(room, 0) // (len(wanted) - place))
+        room -= given[i]
+    return given
+
+
+def _section(section: Section, budget: int) -> Block:
+    """One block: a heading, what is to be read as sentences, and the facts.
+
+    Where not all of it fits, the list is cut first.
+    """
+    lines = _lines(section)
+    heads = 1 + bool(clean(section.lead))
+    texts = [*lines[:heads], *(clean(f"{fact.label}: {fact.value}") for fact in section.facts[:FIELDS])]
+    least = min(sum(len(line) + 1 for line in lines[heads:]), int(budget * ITEMS))
+    sizes = shares([len(text) + 1 for text in texts], budget - least)
+    items = shares([len(line) + 1 for line in lines[heads:]], min(budget - sum(sizes), SECTION // 2))
+    cut = [shorten(text, max(size - 1, 1)) for text, size in zip(texts, sizes, strict=True)]
+    cut_items = [shorten(line, size - 1) for line, size in zip(lines[heads:], items, strict=True) if size > 2]
+    made: Block = {"type": "section", "text": _plain_lines([*cut[:heads], *cut_items])}
+    if section.facts:
+        made["fields"] = [_plain(text, FIELD) for text in cut[heads:]]
+    return made
+
+
+def _lines(section: Section) -> list[str]:
+    """Its heading, its lead and its list, a line each."""
+    items = (f"• {item}" for item in map(clean, section.items) if item)
+    lead = clean(section.lead)
+    heading = shorten(f"{_MARK[section.tone]} {clean(section.heading)}", HEADER)
+    return [heading, *([lead] if lead else []), *items]
+
+
+def _needs(section: Section) -> int:
+    """The characters that its facts want, and what separates lines."""
+    facts = section.facts[:FIELDS]
+    lines = len(facts) + len(section.items) + 2
+    return sum(len(clean(f"{fact.label}: {fact.value}")) for fact in facts) + lines
 
 
 def _foot(document: Document) -> list[Block]:
@@ -84,13 +120,8 @@ def _link(link: Link) -> str:
     return f"<{address}|{_escape(link.label, _LABEL).replace('|', '¦')}>"
 
 
-def _lines(lines: Iterable[str], budget: int) -> str:
-    """One line each; where they do not all fit, each is cut to its fair part."""
-    kept = [line for line in map(clean, lines) if line not in ("", "•")]
-    limit = min(budget, SECTION)
-    if sum(len(line) + 1 for line in kept) > limit:
-        kept = [shorten(line, max(limit // len(kept) - 1, 1)) for line in kept][:limit]
-    return "\n".join(kept)
+def _plain_lines(lines: Iterable[str]) -> Block:
+    return _object("\n".join(lines)[:SECTION])
 
 
 def _plain(text: str, limit: int) -> Block:

@@ -8,12 +8,13 @@ from zoneinfo import ZoneInfo
 
 from hindsight.domain.records import Incident, Snapshot
 from hindsight.domain.spec import MonitorSpec
-from hindsight.domain.values import Severity
+from hindsight.domain.values import ALL, UNVERSIONED, Severity
 from hindsight.explanation import Explanation
 from hindsight.incidents import Case, Change, Revision, Transition, class_words
 from hindsight.message.document import Document, Link, Section, Tone
 from hindsight.message.evidence import Evidence
 from hindsight.policy import Decision, Kind
+from hindsight.policy.decide import grown
 from hindsight.wording import calendar, clean, counted, is_missing_labels, name, shorten, side, watched
 
 MOST_ITEMS = 5
@@ -219,15 +220,26 @@ def _happened(today: Sequence[Transition], decision: Decision) -> str:
     changes: Mapping[Change, str] = {
         Change.OPENED: "opened",
         Change.JOINED: "{} joined",
-        Change.ESCALATED: "became critical",
+        Change.ESCALATED: "became {}",
         Change.RESOLVED: "resolved",
     }
     said = (
-        changes[t.change].format(counted(len(t.members), "member"))
-        + (f" (critical, for {shorten(clean(t.because), _LINE)})" if t.because else "")
+        changes[t.change].format(_who(t) if t.change is Change.JOINED else grown(t.severity))
+        + (f", for {shorten(clean(t.because), _LINE)}" if t.because else "")
         for t in today
     )
     return ", ".join(said) or "still open; nobody had been told"
+
+
+def _who(joined: Transition) -> str:
+    """The members that joined: one by its detector and place, more by their number."""
+    if len(joined.members) > 1:
+        return counted(len(joined.members), "member")
+    (member,) = joined.members
+    found = [name(member.detector)]
+    found += [] if member.version in (UNVERSIONED, ALL) else [f"of {name(member.version)}"]
+    found += [] if member.segment == ALL else [f"in {name(member.segment)}"]
+    return " ".join(found)
 
 
 def _tone(case: Case) -> Tone:

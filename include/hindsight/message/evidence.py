@@ -12,6 +12,8 @@ from hindsight.domain.values import ALL, UNVERSIONED, IncidentClass, Maturity
 from hindsight.explanation import Explanation, facts, when
 from hindsight.incidents import Case
 from hindsight.message.document import Fact
+from hindsight.metrics import find
+from hindsight.metrics.base import Share
 from hindsight.wording import (
     calendar,
     chance,
@@ -19,6 +21,7 @@ from hindsight.wording import (
     counted,
     figure,
     interval,
+    is_share,
     judged_window,
     judgement,
     name,
@@ -56,8 +59,9 @@ class Evidence:
         said = judgement(detection, error)
         if side(detection) is None and observed is not None:  # the sentence is of a slope, say
             said += f"; the value is {figure(observed, error)}"
-        if error and observed is not None:
-            said += f" ({interval(observed, error, as_share=detection.metric == 'coverage')})"
+        ends = _ends(detection)
+        if error and observed is not None and ends is not None:
+            said += f" ({interval(observed, error, as_share=is_share(detection), ends=ends)})"
         return said + self._expected(detection, error)
 
     def member(self, detection: Detection) -> str:
@@ -67,8 +71,8 @@ class Evidence:
     def facts(self, case: Case, happened: str) -> tuple[Fact, ...]:
         """What to know of an open incident's worst member."""
         incident, worst = case.incident, case.evidence[0]
-        version = "all versions" if worst.version in (UNVERSIONED, ALL) else name(worst.version)
-        segment = "all rows" if worst.segment == ALL else name(worst.segment)
+        place = [] if worst.version in (UNVERSIONED, ALL) else [f"version {name(worst.version)}"]
+        place += [] if worst.segment == ALL else [name(worst.segment)]
         still = f"{len(incident.breaching):,} of {len(incident.members):,} still breach"
         found = [
             Fact("Today", happened),
@@ -76,18 +80,20 @@ class Evidence:
             Fact("Window", self.window(worst)),
             Fact("How sure", self.sure(worst)),
             *self._explained(case),
-            Fact("Where", f"version {version}; {segment}"),
+            Fact("Where", "; ".join(place)),
             Fact("Members", still if len(incident.members) > 1 else ""),
-            Fact("Rule", f"{name(worst.detector)} ({worst.severity})"),
-            Fact("Detector says", shorten(clean(worst.reason), _REASON)),
-        ]
+            Fact(
+                "Rule", f"{name(worst.detector)} ({worst.severity}): {shorten(clean(worst.reason), _REASON)}"
+            ),
+        ]  # ten: as many as Slack shows beside each other
         return tuple(fact for fact in found if fact.value)
 
     def _since(self, case: Case) -> str:
         """Since when the incident lasts, and when what it is about began."""
         incident = case.incident
         explained = self._explanations.get(incident.id)
-        found = [f"{calendar(incident.since)}", f"opened on {calendar(incident.opened_on)}"]
+        known = f"opened on {calendar(incident.opened_on)}"
+        found = [known if incident.since == incident.opened_on else f"{calendar(incident.since)}; {known}"]
         if explained is not None and explained.since is not None:
             found.append(when(explained))
         return "; ".join(found)
@@ -142,7 +148,7 @@ class Evidence:
         observed, expected = detection.observed, detection.expected
         if observed is None or expected is None:
             return ""
-        shown = share(expected) if detection.metric == "coverage" else figure(expected, error)
+        shown = share(expected) if is_share(detection) else figure(expected, error)
         if expected == 0 or observed == expected:
             return f"; expected {shown}"
         off = share(abs(observed - expected) / abs(expected))
@@ -159,3 +165,14 @@ class Evidence:
             return None
         is_same = math.isclose(snapshot.value, detection.observed, rel_tol=1e-9, abs_tol=1e-12)
         return snapshot.standard_error if is_same else None
+
+
+def _ends(detection: Detection) -> tuple[float, float] | None:
+    """Between what the interval of its value can lie; None of a count, which is what it is."""
+    try:
+        metric = find(detection.metric)
+    except ValueError:  # a rule on several metrics has a name of its own
+        return -math.inf, math.inf
+    if metric.extensive:
+        return None
+    return (0.0, 1.0) if isinstance(metric, Share) else (-math.inf, math.inf)

@@ -65,9 +65,10 @@ class Family(StrEnum):
     """It says what came or was said, not how good that was."""
 
 
-MOVED_BY_THE_WORLD: Final = frozenset({Family.DECISIONS, Family.CHANCES, Family.ERRORS})
+MOVED_BY_THE_WORLD: Final = frozenset({Family.DECISIONS, Family.CHANCES, Family.ERRORS, Family.BIAS})
 """Families that move together where only the world gets harder: in a stormy month more flights are late at
-every score, so fewer of the late ones are found, chances turn out too low, and errors grow."""
+every score, so fewer of the late ones are found, chances turn out too low, and errors grow to one side.  What
+is left is order: whether cases are still ranked as well."""
 
 
 class Metric(ABC):

@@ -63,6 +63,7 @@ class Standing:
             "severity": said.severity.value,
             "outdated": self.outdated,
         }
+        known["recommendation"] = None
         return known | dict(said.details) | {"reason": said.reason}
 
     def lines(self) -> Iterator[str]:
@@ -73,9 +74,14 @@ class Standing:
             yield f"No day of it is judged yet: the first is {self.detector.start}, {self.detector.at} later."
             return
         details = said.details
+        if "recommendation" not in details:
+            yield "Not judged yet, for the file has changed: `hindsight run MONITOR --stale` judges anew."
+            return
         what = str(details["recommendation"]).upper()
-        yield f"{what} as of {calendar(self.day)}, labels {said.horizon} old."
+        yield f"{what} as of {calendar(date.fromisoformat(details['end']))}, labels {said.horizon} old."
         yield str(details["reason"])
+        if self.day > self.detector.end:
+            yield f"The experiment is over since {self.detector.end}."
         ratio = details.get("sample_ratio", {})
         if ratio.get("seen") is not None:
             rows = [f"{details[arm]['rows']:,} to {details[arm]['name']}" for arm in ("control", "treatment")]
@@ -84,6 +90,11 @@ class Standing:
         left = details.get("days_left_out")
         if left:
             yield f"{counted(left, 'day')} on which only one arm has rows left out."
+        known = [details[arm]["coverage"] for arm in ("control", "treatment")]
+        if None not in known:
+            names = [details[arm]["name"] for arm in ("control", "treatment")]
+            each = [f"{share(part)} in {name}" for part, name in zip(known, names, strict=True)]
+            yield f"Rows with a label: {' and '.join(each)}."
         power = details.get("power", {})
         if power.get("power") is not None:
             chance, effect = share(power["power"]), f"{power['effect_percent']:.3g}%"

@@ -29,7 +29,7 @@ from hindsight.domain.values import (
     Verdict,
 )
 from hindsight.explanation.company import VersionChange, VolumeChange, versions, volume
-from hindsight.explanation.drifts import Drift, surely
+from hindsight.explanation.drifts import Drift, quoted, surely
 from hindsight.explanation.levels import (
     Change,
     ErrorSpread,
@@ -52,6 +52,7 @@ from hindsight.pipeline.shelf import Shelf
 from hindsight.statistics import Statistics, layout_of
 from hindsight.statistics.base import Array
 from hindsight.windows import DayRange, days_of, end_of, shift, start_of, written
+from hindsight.wording import share, side
 
 MOST_ROWS: Final = 6_000
 """Stored rows of segments that one explanation reads, about."""
@@ -60,10 +61,14 @@ BEFORE: Final = 28
 """Units before the window that it is compared with where there is no reference, at least."""
 
 GOOD_PART: Final = 0.25
-"""Part of the window's units that must have breached in data quality for the logs to come first."""
+"""Part of the window's units that must have breached in data quality, or of its rows that must lack a
+feature, for the logs to come first.
+"""
 
 GAPS: Final = 0.05
-"""By how much the share of nulls, or of invalid values, must surely have risen to count."""
+"""By how much the share of nulls, or of invalid values, must surely have risen to be told; from a good
+part of the rows on the logs come first.
+"""
 
 ALONGSIDE: Final[Mapping[Task, tuple[Metric, ...]]] = {
     Task.BINARY: (
@@ -144,10 +149,33 @@ class Breach:
         reference = reference_days(self.spec)
         if reference is not None and self.window.start > reference.end and self._lived(reference):
             return reference
-        span = DayRange(
-            shift(self.window.start, -max(len(self.window), BEFORE)), shift(self.window.start, -1)
-        )
+        span = DayRange(shift(self.begun, -max(len(self.window), BEFORE)), shift(self.begun, -1))
         return span if self._lived(span) else None
+
+    @cached_property
+    def begun(self) -> date:
+        """From when on it may be as it is now: the day that is dated, or the first breach's window."""
+        found = self.dated[0]
+        if found is not None and found.steps:
+            return min(self.window.start, found.day)
+        first = self.window.start
+        for row in reversed(
+            self.runtime.store.detections(
+                self.connection,
+                self.spec.monitor,
+                detector=self.detection.detector,
+                version=self.detection.version,
+                segment=self.detection.segment,
+                end=self.detection.window_start,
+            )
+        ):
+            if row.horizon != self.detection.horizon:
+                continue
+            if row.verdict is Verdict.CLEAR:
+                break
+            if row.verdict is Verdict.BREACH:
+                first = min(first, unit_at(self.spec, row.window_start))
+        return first
 
     @cached_property
     def against(self) -> str:
@@ -157,7 +185,8 @@ class Breach:
         first, last = (written(unit, zone(self.spec)) for unit in (self.before.start, self.before.end))
         if self.before == reference_days(self.spec):
             return f"the reference, {first} to {last}"
-        return f"the {len(self.before)} {self.spec.grain}s before, {first} to {last}"
+        when = "before" if shift(self.before.end, 1) == self.window.start else "before it began"
+        return f"the {len(self.before)} {self.spec.grain}s {when}, {first} to {last}"
 
     @cached_property
     def change(self) -> Change | None:
@@ -169,6 +198,18 @@ class Breach:
         sides = [self._outcomes(days, self.horizon) for days in (self.before, self.window)]
         return changed(self.metric, *sides)
 
+    @cached_property
+    def from_fixed(self) -> Change | None:
+        """How far the metric is from the fixed value it is compared with, where that is its reference."""
+        fixed = self.spec.reference.values.get(self.detection.metric)
+        if fixed is None or not self.is_of_metric or self.metric.part is not Part.OUTCOMES:
+            return None
+        found = measured(self.metric, self._outcomes(self.window, self.horizon), len(self.window))
+        value, error = float(found.value[0]), float(found.standard_error[0])
+        if not np.isfinite(value):
+            return None
+        return Change(self.metric.name, fixed, value, 0.0, error if np.isfinite(error) else None)
+
     def alongside(self) -> dict[str, Change]:
         """The changes of the metrics that advice looks at, and of what the model said."""
         if self.before is None:
@@ -177,6 +218,8 @@ class Breach:
         scored = self.spec.predictions.columns.score is not None
         asked = [(metric, self.detection.horizon) for metric in ALONGSIDE[self.spec.task]]
         asked += [(find(name), NO_LABELS) for name in SAID[self.spec.task]]
+        if self.spec.task is Task.BINARY and scored:
+            asked.append((find("score_spread"), NO_LABELS))
         for metric, horizon in asked:
             if metric.labelled and horizon == NO_LABELS:
                 continue  # nothing is known of the labels yet
@@ -197,6 +240,7 @@ class Breach:
             return False
         return coverage is None or coverage.after >= self.spec.maturity.min_coverage
 
+    @cached_property
     def dated(self) -> tuple[Since | None, date | None]:
         """Since when the metric is at its level, and the first unit that was looked at."""
         if not self.is_of_metric or self.detection.verdict is not Verdict.BREACH:
@@ -209,6 +253,7 @@ class Breach:
             self._statistics,
             lambda days: self.shelf.computed(days, self.horizon),
             adjusts=bool(getattr(detector, "adjusts", False)) and self.metric.adjustable,
+            side={"below": -1, "above": 1}.get((side(self.detection) or ("",))[0], 0),
         )
 
     def splits(self, change: Change | None) -> tuple[tuple[Split, ...], str]:
@@ -284,14 +329,18 @@ class Breach:
             sides.append(made)
         return sides[0], sides[1]
 
-    def inputs(self) -> tuple[tuple[Drift, ...], tuple[str, ...]]:
-        """The features that surely drifted, and those of which surely more is missing than was."""
+    def inputs(self) -> tuple[tuple[Drift, ...], tuple[str, ...], tuple[str, ...]]:
+        """The features that surely drifted, and those of which surely more is missing than was: in a good
+        part of the rows, and in less.
+        """
         features = self.spec.predictions.features
         reference = reference_days(self.spec)
         if not features or reference is None or self.window.start <= reference.end:
-            return (), ()
+            return (), (), ()
         sides = [self.shelf.inputs(days) for days in (reference, self.window)]
-        found, gaps = [], []
+        found: list[tuple[str, float | None, float | None]] = []
+        gaps: list[str] = []
+        small: list[str] = []
         for feature in features:
             distance_of = measured(find(f"psi({feature})"), sides[1], len(sides[1]))
             value, error = float(distance_of.value[0]), float(distance_of.standard_error[0])
@@ -300,30 +349,41 @@ class Breach:
             for name, what in (("null_share", "null"), ("feature_invalid_share", "invalid")):
                 change = changed(find(f"{name}({feature})"), *sides)
                 if change is not None and change.moved(GAPS) > 0:
-                    was, now = f"{change.before:.0%}", f"{change.after:.0%}"
-                    gaps.append(f"{feature} is {what} in {now} of the rows, {was} before")
-        return surely(found), tuple(gaps)
+                    said = f"{quoted(feature)} is {what} in {share(change.after)} of the rows"
+                    said += f", {share(change.before)} before"
+                    (gaps if change.by >= GOOD_PART else small).append(said)
+        return surely(found), tuple(gaps), tuple(small)
 
     def quality(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Breaches of data quality in the window, as clauses: of a good part of it, and of less."""
         if self.detection.incident_class is IncidentClass.DATA_QUALITY:
             return (), ()
         start, end = start_of(self.window.start, zone(self.spec)), end_of(self.window.end, zone(self.spec))
-        days: dict[str, set[date]] = defaultdict(set)
+        own = self.detection.version
+        days: dict[tuple[str, str], set[date]] = defaultdict(set)
         for row in self.runtime.store.detections(
             self.connection, self.spec.monitor, verdict=Verdict.BREACH, start=start, end=end
         ):
-            if row.incident_class is IncidentClass.DATA_QUALITY and row.window_end <= end:
-                days[row.detector] |= set(days_of(unit_before(self.spec, row.window_end), row.window))
+            is_here = row.segment in (ALL, self.detection.segment) and (
+                own in (ALL, UNVERSIONED) or row.version in (own, ALL, UNVERSIONED)
+            )
+            if is_here and row.incident_class is IncidentClass.DATA_QUALITY and row.window_end <= end:
+                lasted = days_of(unit_before(self.spec, row.window_end), row.window)
+                days[row.metric, row.detector] |= {unit for unit in lasted if unit in self.window}
         faults: list[str] = []
         notes: list[str] = []
-        for detector, breached in sorted(days.items()):
-            said = f"{detector} breached on {len(breached)} of {len(self.window)} {self.spec.grain}s"
+        for (metric, detector), breached in sorted(days.items()):
+            said = f"{quoted(metric)} breached on {len(breached)} of {len(self.window)} {self.spec.grain}s"
+            said += f" [{quoted(detector)}]"
             (faults if len(breached) >= GOOD_PART * len(self.window) else notes).append(said)
         return tuple(faults), tuple(notes)
 
     def company(self, dated: Since | None) -> tuple[tuple[VersionChange, ...], VolumeChange | None]:
-        """Versions that came or went, and the volume beside what such days usually bring."""
+        """Versions that came or went, and the volume beside what such days usually bring.
+
+        Days before a version's first one are none of its own; of one that came in these days nothing is
+        usual.
+        """
         reference = reference_days(self.spec)
         first = shift(self.window.start, -BEFORE - 7)
         last = max(self.window.end, self._newest)
@@ -337,10 +397,13 @@ class Breach:
         }
         came = versions(lived, known, self.window, None if dated is None else dated.day)
         mine = of_version(rows, own)
-        usual = {unit: mine.get(unit, 0.0) for unit in known if unit < self.window.start}
+        born = min((unit for unit in known if mine.get(unit, 0.0) > 0), default=self.window.start)
+        usual = {unit: mine.get(unit, 0.0) for unit in known if born <= unit < self.window.start}
         usual = {unit: usual[unit] for unit in sorted(usual)[-BEFORE:]}
         if reference is not None and self.before == reference:
             usual = of_version(self.shelf.volumes(reference), own)
+        elif any(each.version == own and each.appeared for each in came):
+            usual = {}
         now = {unit: mine.get(unit, 0.0) for unit in known if unit in self.window}
         return came, volume(now, usual)
 

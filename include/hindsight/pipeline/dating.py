@@ -31,12 +31,20 @@ Computed = Callable[[DayRange], set[datetime]]
 
 
 def dated(
-    spec: MonitorSpec, metric: Metric, window: DayRange, read: Read, computed: Computed, *, adjusts: bool
+    spec: MonitorSpec,
+    metric: Metric,
+    window: DayRange,
+    read: Read,
+    computed: Computed,
+    *,
+    adjusts: bool,
+    side: int = 0,
 ) -> tuple[Since | None, date]:
     """Since when the metric is at its level, and the first unit that was looked at.
 
     What is usual are the reference's units, one by one as those that are dated are: of many metrics the mean
-    of the days is not the value of all of them together.
+    of the days is not the value of all of them together.  A fixed value is usual where one is given.  `side`
+    is where the breach lies (see `since`).
     """
     first = shift(window.end, 1 - BACK[spec.grain])
     reference = reference_days(spec)
@@ -51,10 +59,16 @@ def dated(
         if adjusts and isinstance(known, BinaryStatistics):
             rates = curve(known.pooled())
         usual = level(daily(spec, metric, reference, known, computed, rates))
+    elif metric.name in spec.reference.values and not adjusts:
+        usual = spec.reference.values[metric.name]
     days = DayRange(first, window.end)
     if len(days) < 2:
         return None, first
-    found = since(daily(spec, metric, days, read(days), computed, rates, usual))
+    made = daily(spec, metric, days, read(days), computed, rates, usual)
+    there = np.flatnonzero(np.isfinite(made.values) & (made.rows > 0))
+    if len(there):
+        first = max(first, made.units[there[0]])
+    found = since(made, side)
     if found is not None and not found.steps and reference is not None and first <= reference.end:
         return None, first  # the reference itself cannot have been so
     return found, first

@@ -154,7 +154,7 @@ def detection(
         version=group[0],
         segment=group[1],
         detector=detector.name,
-        metric=detector.metric,
+        metric=finding.metric or detector.metric,
         window=detector.window,
         window_start=start_of(latest.start, zone(spec)),
         window_end=end_of(end, zone(spec)),

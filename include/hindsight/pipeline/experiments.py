@@ -7,6 +7,7 @@ added in order and left out one at a time, so a day's judgement is the same when
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -53,7 +54,7 @@ class ArmsIndex:
         self._arms: tuple[Pooled, Pooled] = ({}, {})
         if not self._ends:
             return
-        days = DayRange(detector.start, max(self._ends))
+        days = DayRange(detector.start, min(max(self._ends), detector.end))
         names = (detector.metric, *detector.others(spec))
         self._metrics = {name: find(name) for name in dict.fromkeys(names)}
         segments = sorted({segment for _, segment in detector.arms})
@@ -73,12 +74,15 @@ class ArmsIndex:
         return [self._detector.arms[1]] if end in self._ends else []
 
     def series(self, group: Group, end: date) -> Experiment:
-        """The arms from the first day to this one; `latest` is the treatment so far, on this day."""
-        arms = self._looks[end]
+        """The arms from the first day to this one, or the last; `latest` is the treatment so far."""
+        day = min(end, self._detector.end)
+        arms = self._looks[day]
         contrast = arms.contrasts.get(self._detector.metric)
-        point = absent(DayRange(end, end)) if contrast is None else contrast.treatment
-        earlier = tuple(look for day, look in self._looks.items() if day < end)
-        return Experiment(find(self._detector.metric), point, (), arms=arms, earlier=earlier)
+        point = absent(DayRange(end, end))
+        if contrast is not None:
+            point = replace(contrast.treatment, start=end, end=end)
+        earlier = tuple(look for when, look in self._looks.items() if when < day)
+        return Experiment(find(self._detector.metric), point, (), arms=arms, earlier=earlier, over=end > day)
 
     def _every_look(self, days: DayRange) -> Iterator[Arms]:
         """What was known of the arms at the end of each day, oldest first."""
@@ -105,6 +109,7 @@ class ArmsIndex:
                     of_days = [None if each is None else each[shared] for each in terms[name]]
                     contrasts[name] = self._contrast(metric, age, end, wholes[metric.part, age], of_days)
             control, treatment = (found[shared] for found in rows)
+            daily = tuple((int(one), int(other)) for one, other in zip(control, treatment, strict=True))
             yield Arms(
                 start=days.start,
                 end=end,
@@ -116,6 +121,7 @@ class ArmsIndex:
                 first=harmonic(control[:1].sum(), treatment[:1].sum()),
                 contrasts=contrasts,
                 refused=self._refused(end, [found[until] for found in rows], len(shared) > 0),
+                daily=daily,
             )
 
     def _refused(self, end: date, rows: Sequence[Array], meet: bool) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import date
 from typing import Final
 
@@ -16,10 +17,11 @@ from hindsight.domain.values import (
     Verdict,
 )
 from hindsight.errors import HindsightError
-from hindsight.explanation import Explanation, Moved, advice
+from hindsight.explanation import Action, Advice, Explanation, Moved, advice, facts, when
 from hindsight.explanation.levels import (
     Change,
 )
+from hindsight.explanation.parts import Split
 from hindsight.incidents.judgements import worst_first
 from hindsight.pipeline.breach import SAID, Breach
 from hindsight.pipeline.plan import zone
@@ -31,6 +33,12 @@ LOGGER = logging.getLogger(__name__)
 
 MATERIAL: Final = 1.1
 """Factor by which another metric must surely have changed to be told."""
+
+PATIENCE: Final = 30.0
+"""Seconds that one of its statements may take while a message waits."""
+
+MOST: Final = 0.5
+"""Part of the change from which on a segment that stands out is to be looked at first."""
 
 TRUE: Final = frozenset({"positive_rate", "mean_actual"})
 """What came true, whatever the model said."""
@@ -45,10 +53,10 @@ def explain(
     with the units before the window.
     """
     breach = Breach(spec, detection, connection, runtime)
-    dated, first = breach.dated()
+    dated, first = breach.dated
     metrics = breach.alongside()
     change = breach.change
-    drifts, gaps = breach.inputs()
+    drifts, gaps, small = breach.inputs()
     breached, notes = breach.quality()
     faults = (*gaps, *breached)
     splits, unsplit = breach.splits(change)
@@ -62,7 +70,9 @@ def explain(
         drifts=drifts,
         scored=spec.predictions.columns.score is not None,
         classes=len(spec.classes),
+        breached=detection.metric if detection.verdict is Verdict.BREACH else "",
     )
+    advised = advice(moved)
     return Explanation(
         monitor=spec.monitor,
         detector=detection.detector,
@@ -74,18 +84,18 @@ def explain(
         last=breach.window.end,
         horizon=detection.horizon,
         against=breach.against,
-        advice=advice(moved),
-        change=change,
+        advice=replace(advised, first=carrier_of(splits) if advised.action is not Action.NOTHING else ""),
+        change=breach.from_fixed or change,
         since=dated,
         dated_from=first,
         splits=splits,
         unsplit=unsplit,
         drifts=drifts,
-        others=tuple(told(spec, detection.metric, metrics)),
+        others=tuple(told(spec, detection.metric, metrics, advised)),
         versions=came,
         volume=amount,
         faults=faults,
-        notes=notes,
+        notes=(*small, *notes),
     )
 
 
@@ -102,8 +112,10 @@ def explanations(
         if not case.incident.is_open or worst.detector not in explicable(spec):
             continue
         try:
-            with connection.begin_nested():  # an error of the database ends no more than this
-                found[case.incident.id] = explain(spec, worst, connection, runtime)
+            with runtime.store.apart(connection, PATIENCE):  # an error of the database ends no more than this
+                explained = explain(spec, worst, connection, runtime)
+            facts(explained), when(explained)  # what cannot be worded is not explained either
+            found[case.incident.id] = explained
         except Exception:
             LOGGER.exception("The breach of %s by %s could not be explained", spec.monitor, worst.detector)
             found[case.incident.id] = None
@@ -115,10 +127,26 @@ def explicable(spec: MonitorSpec) -> dict[str, Horizon]:
     return {each.name: each.at for each in spec.detectors if each.kind != "compare"}
 
 
-def told(spec: MonitorSpec, metric: str, metrics: Mapping[str, Change]) -> Iterable[Change]:
-    """The changes that are worth a clause: of the truth, of what the model said, and of the labels."""
+def carrier_of(splits: Iterable[Split]) -> str:
+    """The segment that stands out with most of the change, empty if none has as much."""
+    found = [
+        (part.total / split.change, part.segment)
+        for split in splits
+        for part in split.parts
+        if part.stands_out and part.total / split.change >= MOST
+    ]
+    return max(found)[1] if found else ""
+
+
+def told(spec: MonitorSpec, metric: str, metrics: Mapping[str, Change], advised: Advice) -> Iterable[Change]:
+    """The changes that are worth a clause: of the truth, of what the model said, and of the labels.
+
+    What the advice says already is not said again.
+    """
+    said = {change.metric for change in advised.evidence}
+    known = said | ({"mean_score"} if "labelled_score" in said else set())
     for name, change in metrics.items():
-        if name == metric or name not in TRUE | {"coverage", *SAID[spec.task]}:
+        if name == metric or name in known or name not in TRUE | {"coverage", *SAID[spec.task]}:
             continue
         material = change.turned(MATERIAL) if min(change.before, change.after) > 0.0 else change.moved()
         if material:

@@ -6,7 +6,9 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import reduce
 from math import hypot
+from operator import add
 
 import sqlalchemy as sa
 
@@ -27,6 +29,7 @@ from hindsight.pipeline.snapshots import History, finite, history
 from hindsight.pipeline.truth import maturity_of
 from hindsight.statistics import BinaryStatistics, Statistics
 from hindsight.statistics.inputs import InputStatistics
+from hindsight.statistics.quality import QualityStatistics
 from hindsight.windows import DayRange, days_of, distance, end_of, start_of, written
 
 Group = tuple[str, str]
@@ -72,6 +75,8 @@ class SeriesIndex:
         self._detector = detector
         self._names = tuple(dict.fromkeys((detector.carrier, *detector.others(spec))))
         metrics = {name: find(name) for name in self._names}
+        self._of_logs = {name for name, metric in metrics.items() if metric.part is Part.QUALITY}
+        self._of_versions = not detector.judges_logs or not self._of_logs.issuperset(self._names[1:])
         days = DayRange(days_of(ends[0], detector.reach).start, ends[-1])
         segment = None if detector.segments or detector.beside else ALL
         spans = {detector.window} | ({spec.unit_span} if detector.judges_days else set())
@@ -100,8 +105,11 @@ class SeriesIndex:
                 if span == spec.unit_span:
                     self._ends.setdefault((whole, name, group), []).append(end)
         known: dict[Horizon, History] = {}
+        counted: dict[Horizon, QualityStatistics] = {}
         self._references: dict[str, dict[Group, Reference]] = {
-            name: references_of(spec, detector, metric, age_of(metric, horizon), connection, runtime, known)
+            name: references_of(
+                spec, detector, metric, age_of(metric, horizon), connection, runtime, known, counted
+            )
             if detector.needs_reference
             else {}
             for name, metric in metrics.items()
@@ -121,8 +129,9 @@ class SeriesIndex:
             self._versions.setdefault(group, set()).add(of_version)
         else:
             self._rows[name, group, span, end] = row
-        judged = judged_segment(self._detector, group[1])
-        if judged and name == self._detector.carrier and span == self._detector.window:
+        judged = judged_segment(self._detector, group[1]) and span == self._detector.window
+        of_logs = self._detector.judges_logs and name in self._of_logs
+        if judged and (of_logs or (name == self._detector.carrier and self._of_versions)):
             self._groups.setdefault(end, set()).add(group)
 
     def groups(self, end: date) -> list[Group]:
@@ -137,11 +146,15 @@ class SeriesIndex:
     def series(self, group: Group, end: date) -> Series:
         """What the detector sees of a group in the window that ends on this day."""
         main = self._series(self._detector.carrier, group, end)
+        apart = self._detector.judges_logs and group[0] != UNVERSIONED
         others = {
             name: self._series(name, group, end)
             for name in self._names[1:]
             if self._row(name, group, self._detector.window, end) is not None
+            and not (apart and name in self._of_logs)
         }
+        if self._detector.judges_logs and others and main.latest.status is Status.EMPTY:
+            main = replace(main, latest=next(iter(others.values())).latest)
         others |= {
             f"{name} in {segment}": self._series(name, (group[0], segment), end)
             for segment in self._detector.beside
@@ -153,13 +166,16 @@ class SeriesIndex:
             for of_version in sorted(self._versions.get(group, ()))
             if of_version[0] != UNVERSIONED
         }
-        return replace(main, others=others, versions=versions) if others or versions else main
+        return replace(main, others=others, versions=versions, zone=zone(self._spec))
 
     def _series(self, name: str, group: Group, end: date, *, whole: bool = True) -> Series:
         detector = self._detector
         window, reach = days_of(end, detector.window), days_of(end, detector.reach)
         of_log = find(name).part is Part.QUALITY
-        reference = self._references[name].get((UNVERSIONED, ALL) if of_log else group)
+        references = self._references[name]
+        reference = references.get((UNVERSIONED, ALL) if of_log else group)
+        if reference is None and detector.judges_logs:
+            reference = references.get((UNVERSIONED, ALL))
         excuse = no_reference(self._spec, detector, window, reference)
         own = (
             reference_days(self._spec)
@@ -170,7 +186,7 @@ class SeriesIndex:
         if detector.judges_days:
             days = self._days(name, group, reach, whole=whole)
             if own and reach.start <= own.end:
-                days = tuple(point for point in days if point.end not in own)
+                days = tuple(point for point in days if point.end > own.end)
         latest = self._point(name, group, detector.window, end, whole=whole)
         series = Series(
             metric=find(name),
@@ -272,10 +288,12 @@ def references_of(
     connection: sa.Connection,
     runtime: Runtime,
     known_at: dict[Horizon, History],
+    counted_at: dict[Horizon, QualityStatistics],
 ) -> dict[Group, Reference]:
     """Each group's reference at a horizon: all its days pooled and, where asked for, one by one.
 
-    `known_at` keeps what was read of it, for the metrics that are asked for next.
+    What came in has one of all versions too, for those that are not in it.  `known_at` and `counted_at` keep
+    what was read of it, for the metrics that are asked for next.
     """
     days = reference_days(spec)
     if days is None:
@@ -283,14 +301,18 @@ def references_of(
     groups: Mapping[Group, Statistics]
     lived: Mapping[Group, Sequence[bool]] = {}
     if metric.part is Part.QUALITY:
-        groups = {(UNVERSIONED, ALL): quality_of(spec, days, horizon, connection, runtime)}
+        if horizon not in counted_at:
+            counted_at[horizon] = quality_of(spec, days, horizon, connection, runtime)
+        groups = {(UNVERSIONED, ALL): counted_at[horizon]}
     else:
         if horizon not in known_at:
             segments = None if detector.segments else [ALL]
             known_at[horizon] = history(spec, days, horizon, connection, runtime, segments)
         known = known_at[horizon]
         lived = {group: list(map(bool, there)) for group, there in known.lived.items()}
-        groups = of_reference(metric, known.inputs) if metric.part is Part.INPUTS else known.groups
+        groups = known.groups
+        if metric.part is Part.INPUTS:
+            groups = of_reference(metric, of_all(known.inputs) if detector.judges_logs else known.inputs)
     found = {}
     for group, statistics in groups.items():
         if not judged_segment(detector, group[1]):
@@ -339,6 +361,14 @@ def points_of(
             maturity=maturity_of(spec, share[i], None) if waits else Maturity.MATURE,
             status=Status.OK if figure is not None else Status.UNDEFINED,
         )
+
+
+def of_all(groups: Mapping[Group, InputStatistics]) -> Mapping[Group, InputStatistics]:
+    """These statistics, with those of all versions together."""
+    versions = [statistics for (version, segment), statistics in groups.items() if segment == ALL]
+    if (UNVERSIONED, ALL) in groups or not versions:
+        return groups
+    return {**groups, (UNVERSIONED, ALL): reduce(add, versions)}
 
 
 def of_reference(metric: Metric, groups: Mapping[Group, InputStatistics]) -> Mapping[Group, InputStatistics]:

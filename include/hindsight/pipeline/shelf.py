@@ -90,8 +90,9 @@ class Shelf:
             end_of(days.end, zone(self.spec)),
             horizons=[horizon],
             segments=segments,
+            version=self.version,
         ):
-            if row.version == self.version and row.window_start in own:
+            if row.window_start in own:
                 at = distance(days.start, unit_at(self.spec, row.window_start))
                 found[row.segment][at] = json.loads(row.payload)
         return found

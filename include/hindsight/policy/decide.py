@@ -16,7 +16,7 @@ from hindsight.wording import calendar, counted
 _DONE = {
     Change.OPENED: "opened",
     Change.JOINED: "grew",
-    Change.ESCALATED: "became critical",
+    Change.ESCALATED: "became {}",
     Change.RESOLVED: "resolved",
 }
 
@@ -119,7 +119,7 @@ def _live_day(
     noted = {r.later for r in notes}
     revised = (*notes, *(r for r in revised if r.later not in noted))
     named = {t.incident_id for t in news} | {i.id for i in found} | {c.incident_id for c in corrections}
-    reasons = [f"{counted(len(changed), 'incident')} {_DONE[change]}" for change, changed in _by_change(news)]
+    reasons = [f"{counted(len(changed), 'incident')} {done}" for done, changed in _by_change(news)]
     if found:
         reasons.append(
             f"{counted(len(found), 'incident')} found in silence, still open and told for the first time"
@@ -243,11 +243,17 @@ def _silent(days: DayRange, live: Iterable[Decision]) -> tuple[Decision, ...]:
     )
 
 
-def _by_change(transitions: Iterable[Transition]) -> Iterable[tuple[Change, set[str]]]:
-    happened = list(transitions)
-    for change in Change:
-        if changed := {t.incident_id for t in happened if t.change is change}:
-            yield change, changed
+def grown(severity: Severity) -> str:
+    """What something has become that is graver than it was."""
+    return "critical" if severity is Severity.CRITICAL else f"a {severity}"
+
+
+def _by_change(transitions: Iterable[Transition]) -> Iterable[tuple[str, set[str]]]:
+    """What happened, in words, and to which incidents."""
+    found: dict[str, set[str]] = {}
+    for t in sorted(transitions, key=lambda t: (list(Change).index(t.change), -t.severity.rank)):
+        found.setdefault(_DONE[t.change].format(grown(t.severity)), set()).add(t.incident_id)
+    return found.items()
 
 
 def _gravest_first(cases: Iterable[Case]) -> tuple[Case, ...]:

@@ -97,10 +97,18 @@ def statistics(
     *,
     horizons: Collection[Horizon] | None = None,
     segments: Collection[str] | None = None,
+    version: str | None = None,
 ) -> list[StatisticRow]:
     """The statistics of windows that start in [start, end), by start, horizon, version, segment."""
     query = select(
-        STATISTICS, monitor, STATISTIC_ORDER, start=start, end=end, horizon=horizons, segment=segments
+        STATISTICS,
+        monitor,
+        STATISTIC_ORDER,
+        start=start,
+        end=end,
+        horizon=horizons,
+        segment=segments,
+        version=version,
     )
     return STATISTICS.records(conn.execute(query))
 

@@ -10,7 +10,7 @@ import psycopg
 import sqlalchemy as sa
 
 from hindsight.errors import StoreError
-from hindsight.store import address, cuts, ledger, locks, outbox, partitions, retention
+from hindsight.store import address, cuts, ledger, limits, locks, outbox, partitions, retention
 from hindsight.store.dump import dump
 
 _OUTDATED = {"3F000", "42P01", "42703"}  # SQLSTATE: no such schema, table, column
@@ -85,6 +85,7 @@ class Store:
             with view.begin():
                 yield view
 
+    apart = staticmethod(limits.apart)
     replace_windows = staticmethod(partitions.replace_windows)
     replace_states = staticmethod(partitions.replace_states)
     window_states = staticmethod(partitions.window_states)

@@ -15,18 +15,32 @@ FEW: Final = 30
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """What a window is compared with, in words too, and its own error; `of_scores` if made for the window."""
+    """What a window is compared with, in words too, and its own error; `of_scores` if made for the window.
+
+    `spread` is how much its rows differ, 0 where that is not known, and `between` how much windows of this
+    length do beyond what their rows explain.
+    """
 
     value: float
     what: str
     error: float | None
     of_scores: Expected | None = None
+    spread: float = 0.0
+    between: float = 0.0
 
-    def gap_error(self, own: float | None, share: float) -> float | None:
-        """The standard error of the window's value - share * baseline; None where it is not known."""
+    def gap_error(self, own: float | None, rows: int, share: float) -> float | None:
+        """The standard error of the window's value - share * baseline; None where it is not known.
+
+        A window's rows differ as those of the baseline do, though the few that it has may all agree: a
+        hundred rows without a click have an error of 0 and do not say that nobody will click.
+        """
         if self.of_scores is not None:
-            return known(self.of_scores.gap_error(share))
-        return None if own is None or self.error is None else known(hypot(own, share * self.error))
+            error = self.of_scores.gap_error(share)
+            return None if error is None else known(hypot(error, self.between))
+        if own is None or self.error is None:
+            return None
+        least = self.spread / sqrt(rows) if rows > 0 else 0.0
+        return known(hypot(max(own, least), share * self.error, self.between))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +85,15 @@ def familiar(current: float, threshold: float, baseline: float | None) -> dict[s
         drop = 100.0 * (baseline - current) / abs(baseline) if baseline else None
         numbers["drop_percent"] = known(drop)
     return numbers
+
+
+def surely(p_value: float) -> str:
+    """How sure a p-value makes of what it speaks against, as far as a normal approximation carries.
+
+    >>> surely(0.0123), surely(0.0)
+    ('98.8% sure', 'more than 99.9999% sure')
+    """
+    return f"{percent(1.0 - p_value)} sure" if p_value > 1e-6 else "more than 99.9999% sure"
 
 
 def percent(share: float, below: float = 2.0) -> str:

@@ -12,7 +12,7 @@ Everything is numbers of standard deviations and of steps, days or hours alike.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import erfc, isfinite, log, sqrt
 from typing import Final, Protocol
@@ -28,6 +28,9 @@ MEAN_NODES: Final = 15
 SPREAD_NODES: Final = 5
 """Of the quadrature over the error of the reference's mean and of its spread."""
 
+BEYOND: Final = 1.25
+"""Of the bound: so far above it a statistic is followed."""
+
 NEVER: Final = 1e-12
 """The chance of a breach in a step below which nobody asks; it keeps the equations solvable."""
 
@@ -35,11 +38,17 @@ NEVER: Final = 1e-12
 class Chart(Hashable, Protocol):
     """A statistic of one z after the other that breaches above a bound."""
 
+    def wider(self, times: float) -> Chart:
+        """The chart for a bound so many times as high, in which a day counts for no more than in this one."""
+
     def fold(self, z: Array, bound: float) -> Array:
         """The statistic after each z, from zero."""
 
     def chain(self, bound: float, mean: Array, spread: Array, states: int) -> Array:
         """Chances to pass from state to state without a breach, [cases, states, states], from state 0."""
+
+    def edges(self, bound: float, states: int) -> Array:
+        """Where each state begins, in the order of the chain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +63,11 @@ class CusumChart:
     most: float = 3.0
     one_day: float = 0.6
 
-    TOP = 1.25
-
     def fold(self, z: Array, bound: float) -> Array:
         step = np.minimum(z - self.k, min(self.most, self.one_day * bound))
         found, at = np.empty(len(step)), 0.0
         for i, each in enumerate(step.tolist()):
-            at = min(max(at + each, 0.0), self.TOP * bound)
+            at = min(max(at + each, 0.0), BEYOND * bound)
             found[i] = at
         return found
 
@@ -76,6 +83,13 @@ class CusumChart:
         chances = exact[:, to - start + states - 1]
         chances[:, :, 0] = up_to[:, states - 1 - np.arange(states)]
         return chances
+
+    def edges(self, bound: float, states: int) -> Array:
+        width = bound / (states - 0.5)
+        return np.array([(i - 0.5) * width for i in range(states)])
+
+    def wider(self, times: float) -> Chart:
+        return replace(self, one_day=self.one_day / times)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +126,16 @@ class EwmaChart:
         chances = np.diff(up_to, prepend=0.0, axis=2)
         return chances[:, order][:, :, order]
 
+    def edges(self, bound: float, states: int) -> Array:
+        up = states * 3 // 5
+        width = bound / (up + 0.5)
+        found = np.array([(i + up + 0.5 - states) * width for i in range(states)])
+        zero = states - 1 - up
+        return np.concatenate([found[zero : zero + 1], np.delete(found, zero)])
+
+    def wider(self, times: float) -> Chart:
+        return replace(self, one_day=self.one_day / times)
+
 
 def run_length(chart: Chart, bound: float, mean: float = 0.0, states: int = 2 * STATES) -> float:
     """The mean number of steps until the first breach, from zero, where z has this mean and spread 1.
@@ -133,6 +157,30 @@ def false_rate(chart: Chart, bound: float, days: int) -> float:
     """
     mean, spread, chance = _references(days)
     return float(chance @ _rates(chart, bound, mean, spread, STATES))
+
+
+@lru_cache(maxsize=1024)
+def standing(chart: Chart, bound: float, days: int) -> tuple[Array, Array]:
+    """Levels, rising, and the chance that the statistic stands at or above each on some day, nothing wrong.
+
+    The stationary distribution of the chain that goes on after a breach, averaged like `false_rate`: a chart
+    that went above its bound stays there for a while, so it stands there more often than it gets there.
+    """
+    beyond = BEYOND * bound
+    chart = chart.wider(BEYOND)
+    mean, spread, chance = _references(days)
+    moves = chart.chain(beyond, mean, spread, STATES)
+    edges = chart.edges(beyond, STATES)
+    rising = np.argsort(edges)
+    moves[:, :, rising[-1]] += np.maximum(1.0 - moves.sum(axis=2), 0.0)
+    balance = np.swapaxes(moves, 1, 2) - np.eye(STATES)
+    balance[:, -1] = 1.0
+    one = np.zeros((len(mean), STATES, 1))
+    one[:, -1] = 1.0
+    stands = np.maximum(np.linalg.solve(balance, one)[:, :, 0], 0.0)
+    mixed = chance @ (stands / stands.sum(axis=1, keepdims=True))
+    above: Array = np.cumsum(mixed[rising][::-1])[::-1]
+    return edges[rising], above
 
 
 @lru_cache(maxsize=4096)

@@ -13,6 +13,7 @@ Array = npt.NDArray[np.float64]
 Method = Literal["spearman", "kendall"]
 
 CERTAIN: Final = 1.0 - 1e-9
+HUGE: Final = 1e150
 """No correlation counts as closer to 1: Fisher's z must be finite."""
 
 LEAST: Final = 5.0
@@ -30,11 +31,12 @@ class Link:
     error: float
 
 
-def link(one: Array, other: Array, method: Method = "spearman") -> Link | None:
+def link(one: Array, other: Array, method: Method = "spearman", lost: float = 0.0) -> Link | None:
     """The rank correlation of paired days; None if one of them does not vary or there are too few.
 
     Fisher's z = atanh(r) has the variance 1.06 / (n - 3) for Spearman's and 0.437 / (n - 4) for Kendall's
-    coefficient (Fieller, Hartley and Pearson, 1957), with n the effective number of days (`effective`).
+    coefficient (Fieller, Hartley and Pearson, 1957), with n the effective number of days (`effective`), less
+    the degrees of freedom that were `lost` in making the series.
 
     >>> days = np.arange(20.0)
     >>> found = link(days, days**3)
@@ -51,9 +53,27 @@ def link(one: Array, other: Array, method: Method = "spearman") -> Link | None:
     value = spearman(first, second) if method == "spearman" else kendall(first, second)
     if value is None:
         return None
-    count = effective(first, second)
+    count = max(effective(first, second) - lost, LEAST)
     variance = 1.06 / (count - 3.0) if method == "spearman" else 0.437 / (count - 4.0)
     return Link(value, many, count, atanh(min(max(value, -CERTAIN), CERTAIN)), sqrt(variance))
+
+
+def around(values: Array, phases: npt.NDArray[np.int64]) -> tuple[Array, int]:
+    """Values less the mean of their weekday or hour, and how many degrees of freedom that takes.
+
+    A phase of which less than three values are known stays together with all others such.
+
+    >>> around(np.array([1.0, 5.0, 2.0, 6.0, 3.0, 7.0]), np.array([0, 1, 0, 1, 0, 1]))[0].tolist()
+    [-1.0, -1.0, 0.0, 0.0, 1.0, 1.0]
+    """
+    found: Array = np.clip(values, -HUGE, HUGE)
+    counts = np.bincount(phases)
+    groups = [phases == each for each in np.flatnonzero(counts >= 3)]
+    rest = ~np.any(groups, axis=0) if groups else np.ones(len(values), dtype=bool)
+    for group in (*groups, rest):
+        if group.any():
+            found[group] -= found[group].mean()
+    return found, len(groups) + bool(rest.any()) - 1
 
 
 def ranks(values: Array) -> Array:

@@ -9,12 +9,12 @@ from typing import Final
 
 import numpy as np
 
-from hindsight.domain.values import Span
+from hindsight.domain.values import NAMED_AT_ONCE, Span
 
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(32)
 
-MOST_SEGMENTS: Final = 10_000
-"""As many values of a column as a monitor keeps apart at most."""
+MOST_SEGMENTS: Final = NAMED_AT_ONCE
+"""As many values of its columns as a monitor keeps apart at most."""
 
 SUREST: Final = 1.0 - 1e-12
 """As sure as a rule can be made: beyond it a p-value has no digits left."""
@@ -35,13 +35,13 @@ def upcrossings(level: float, correlation: float) -> float:
     return float(WEIGHTS @ heights) * (end / 2.0) / (2.0 * pi)
 
 
-def openings(evidence: float, correlation: float, *, sides: int = 1, columns: int = 0) -> float:
+def openings(evidence: float, correlation: float, *, sides: int = 1, segments: bool = False) -> float:
     """The expected false breaches that open, a look: at most, wherever the truth lies up to the bound.
 
     A breach opens when the estimate, in its errors, goes beyond the quantile of `evidence`; nowhere does it
     so more often than with the truth on the bound itself, or for evidence below one half on the quantile.
-    Each of the `columns` of segments adds the worst case of the procedure that judges them together: as many
-    as can be, each at its part of what the evidence leaves, and a little for those that it finds together.
+    The `segments` of all columns add the worst case of the procedure that judges them together: as many as
+    can be, each at its part of what the evidence leaves, and a little for those that it finds together.
     Successive looks at the days of a window share most of them, so they cross far less often than looks at
     days of their own.
 
@@ -51,11 +51,11 @@ def openings(evidence: float, correlation: float, *, sides: int = 1, columns: in
     """
     left = 1.0 - evidence
     whole = upcrossings(max(-NormalDist().inv_cdf(left), 0.0), correlation)
-    if not columns:
+    if not segments:
         return sides * whole
     alone = min(left / MOST_SEGMENTS, 0.5)
-    segments = MOST_SEGMENTS * upcrossings(-NormalDist().inv_cdf(alone), correlation)
-    return sides * (whole + columns * min(segments / (1.0 - min(left, 0.5)), left))
+    many = MOST_SEGMENTS * upcrossings(-NormalDist().inv_cdf(alone), correlation)
+    return sides * (whole + min(many / (1.0 - min(left, 0.5)), left))
 
 
 def surest(rate: Callable[[float], float], least: float, a_day: float) -> float:

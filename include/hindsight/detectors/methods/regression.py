@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Final
 
@@ -17,8 +17,11 @@ from hindsight.statistics.base import Array
 WEEK: Final = 7
 HOURS: Final = 24
 ONE_DAY: Final = timedelta(days=1)
-CYCLES: Final = 3
+CYCLES: Final = 2
 """How often each weekday must come, about, before it has an effect of its own."""
+
+LEFT: Final = 5
+"""Degrees of freedom that effects must leave to tell the days' scatter by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +132,10 @@ def phases(points: Sequence[Point]) -> tuple[Array, int]:
     return np.array([point.end.weekday() for point in points], dtype=np.float64), WEEK
 
 
-def line(points: Sequence[Point], *, adjusted: bool) -> Line:
-    """The weighted line through days, with effects of the weekday (or the hour) from three cycles on.
+def line(points: Sequence[Point], *, adjusted: bool, ahead_of: date | None = None) -> Line:
+    """The weighted line through days, with effects of the weekday (or the hour) from two cycles on.
+
+    It leads to the day after `ahead_of`, the last of these points by default.
 
     Each point counts by 1 / error².  The errors of what is fitted are multiplied by the square root of
     chi-square / degrees of freedom where that is above 1 (McCullagh and Nelder, 1989, section 4.5).
@@ -139,10 +144,11 @@ def line(points: Sequence[Point], *, adjusted: bool) -> Line:
     errors = np.array([point.standard_error or np.inf for point in points])
     unit = errors.min()
     middle, step = when.mean(), 1.0 / HOURS if isinstance(points[0].end, datetime) else 1.0
-    columns, ahead = [when - middle, np.ones(len(when))], [when[-1] + step - middle, 1.0]
+    later = 0.0 if ahead_of is None else max((ahead_of - points[-1].end) / ONE_DAY, 0.0)
+    columns, ahead = [when - middle, np.ones(len(when))], [when[-1] + later + step - middle, 1.0]
     phase, cycle = phases(points)
-    if len(when) >= CYCLES * cycle:
-        after = (phase[-1] + 1) % cycle
+    if with_effects(len(when), len(set(phase.tolist())), cycle):
+        after = (phase[-1] + round(later / step) + 1) % cycle
         for each in range(1, cycle):
             if np.any(phase == each):
                 columns.append((phase == each).astype(np.float64))
@@ -161,6 +167,15 @@ def line(points: Sequence[Point], *, adjusted: bool) -> Line:
         )
 
 
+def with_effects(days: int, seen: int, cycle: int) -> bool:
+    """Whether so many days, which see so many weekdays of a cycle, can have effects of these.
+
+    >>> with_effects(14, 7, 7), with_effects(13, 7, 7), with_effects(48, 24, 24)
+    (True, False, True)
+    """
+    return days >= CYCLES * cycle and days - seen - 1 >= LEFT
+
+
 def simple_slope(values: Sequence[float]) -> float:
     """The least-squares slope of equally spaced values, a step: sum of centred x times y over that of x².
 
@@ -175,7 +190,10 @@ def simple_slope(values: Sequence[float]) -> float:
 
 
 def plain_line(values: Sequence[float]) -> Line:
-    """The line through equally spaced values that all count the same: its error is by their scatter alone."""
+    """The line through equally spaced values that all count the same: its error is by their scatter alone.
+
+    It leads one step beyond the last.
+    """
     count, slope = len(values), simple_slope(values)
     middle = (count - 1) / 2.0
     with np.errstate(all="ignore"):
@@ -202,12 +220,12 @@ def overlap(count: int, cycle: int) -> float:
     apart over that of their squares: 1 - 3 / count for a line alone, and for one with effects of a cycle
     whatever its design says.
 
-    >>> round(overlap(14, 7), 4), round(1 - 3 / 14, 4), round(overlap(26, 7), 4)
-    (0.7857, 0.7857, 0.8966)
+    >>> round(overlap(13, 7), 4), round(1 - 3 / 13, 4), round(overlap(26, 7), 4)
+    (0.7692, 0.7692, 0.8966)
     """
     when = np.arange(count, dtype=np.float64)
     columns = [when - when.mean(), np.ones(count)]
-    if count >= CYCLES * cycle:
+    if with_effects(count, cycle, cycle):
         columns += [(when % cycle == each).astype(np.float64) for each in range(1, cycle)]
     of_slope = np.linalg.pinv(np.column_stack(columns))[0]
     return float(of_slope[1:] @ of_slope[:-1] / (of_slope @ of_slope))

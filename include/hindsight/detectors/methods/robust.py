@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, tzinfo
 from typing import Final
 
 import numpy as np
@@ -38,21 +38,32 @@ def spread(residuals: Array, groups: int = 1) -> float:
     return float(OF_NORMAL * np.median(np.abs(residuals)) * np.sqrt(freedom))
 
 
-def phase(when: date) -> int:
-    """The day of the week, or the hour of the week: what comes again every seven days.
+def phase(when: date, zone: tzinfo | None = None) -> int:
+    """The day of the week, or the hour of the week in a zone: what comes again every seven days.
+
+    People come by their own clocks, so without the zone each change of these would move every hour.
 
     >>> from datetime import UTC
+    >>> from zoneinfo import ZoneInfo
     >>> phase(date(2024, 6, 3)), phase(datetime(2024, 6, 4, 5, tzinfo=UTC))
     (0, 29)
+    >>> phase(datetime(2024, 6, 4, 5, tzinfo=UTC), ZoneInfo("Europe/Berlin"))
+    31
     """
-    return 24 * when.weekday() + when.hour if isinstance(when, datetime) else when.weekday()
+    if not isinstance(when, datetime):
+        return when.weekday()
+    there = when if zone is None else when.astimezone(zone)
+    return 24 * there.weekday() + there.hour
 
 
-def named(when: date) -> str:
+def named(when: date, zone: tzinfo | None = None) -> str:
     """The phase of a day or an hour in words.
 
     >>> named(date(2024, 6, 3))
     'Mondays'
     """
-    day = f"{when:%A}s"
-    return f"{day} at {when:%H}:00 UTC" if isinstance(when, datetime) else day
+    if not isinstance(when, datetime):
+        return f"{when:%A}s"
+    if zone is None:
+        return f"{when:%A}s at {when:%H}:00 UTC"
+    return f"{when.astimezone(zone):%A}s at {when.astimezone(zone):%H}:00"

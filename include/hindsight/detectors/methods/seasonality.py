@@ -40,6 +40,8 @@ class Seasonality:
 def seasonality(points: Sequence[Point], *, adjusted: bool = False) -> Seasonality:
     """The effects that these days, usually those of the reference, teach; none from fewer than four cycles.
 
+    One of four may be lacking of a weekday.
+
     Means by weekday around their own mean, shrunk as random effects are by 1 - 1/F, where F is the
     variance between weekdays over the one within (Searle, Casella and McCulloch, 1992, section 3.3): where
     weekdays differ no more than days do, nothing is added.  With `adjusted` they are effects on observed
@@ -65,15 +67,18 @@ def seasonality(points: Sequence[Point], *, adjusted: bool = False) -> Seasonali
     values, errors = values[finite], errors[finite]
     phases = np.array([phase(point.start) for point in used], dtype=np.int64)[finite]
     seen = np.bincount(phases, minlength=cycle)
-    if len(values) < CYCLES * cycle or seen.min() < CYCLES - 1:
+    # A weekday that never occurs, such as the Sunday of a shop, has no effect and forbids none.
+    there = seen > 0
+    kinds = int(there.sum())
+    if kinds < 2 or len(values) < CYCLES * kinds or seen[there].min() < CYCLES - 1:
         return Seasonality((), False, f"the reference has {len(values)} {unit}, too few for {word} effects")
     weight = _weights(errors)
     total = np.bincount(phases, weight, cycle)
-    means = np.bincount(phases, weight * values, cycle) / total
-    around = means - means.mean()
-    within = float((weight * (values - means[phases]) ** 2).sum() / (len(values) - cycle))
+    means = np.bincount(phases, weight * values, cycle) / np.where(there, total, 1.0)
+    around = np.where(there, means - means[there].mean(), 0.0)
+    within = float((weight * (values - means[phases]) ** 2).sum() / (len(values) - kinds))
     overall = float((weight * values).sum() / weight.sum())
-    between = float((total * (means - overall) ** 2).sum() / (cycle - 1))
+    between = float((total * (means - overall) ** 2).sum() / (kinds - 1))
     # Rounding is no weekday effect: differences below a billionth of the level are none.
     if between <= (1e-9 * max(abs(overall), float(np.abs(values).max()))) ** 2 or within >= between:
         return Seasonality((0.0,) * cycle, True, f"no {word} effect in {len(values)} {unit} of the reference")

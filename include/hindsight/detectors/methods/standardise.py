@@ -113,6 +113,21 @@ def standardised(points: Sequence[Point], yard: Yardstick, *, adjusted: bool = F
     return found
 
 
+def unsure(points: Sequence[Point], yard: Yardstick) -> Array:
+    """How far off what is expected of each day's scores may be, for the reference saw so few like them.
+
+    In standard deviations of the day: the error that all days with such scores share, so no number of days
+    takes it away.
+    """
+    variance = np.array(
+        [0.0 if point.expected is None else point.expected.reference_variance for point in points]
+    )
+    spread = np.array([yard.deviation(point) for point in points])
+    known = np.where(np.isfinite(variance), np.clip(variance, 0.0, LARGEST), LARGEST)
+    found: Array = np.sqrt(known) / np.where(spread > 0, spread, yard.typical)
+    return found
+
+
 def _counts(point: Point, adjusted: bool) -> bool:
     """Whether a day has all that standardising asks for."""
     if not point.usable or point.value is None or not abs(point.value) < LARGEST:

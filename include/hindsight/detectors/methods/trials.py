@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import copysign, erfc, sqrt
 from typing import NamedTuple
 
@@ -32,6 +33,30 @@ def ratio_p(control: int, treatment: int, split: float) -> float | None:
         return None
     chi_square = (control - expected[0]) ** 2 / expected[0] + (treatment - expected[1]) ** 2 / expected[1]
     return erfc(sqrt(chi_square / 2.0))
+
+
+def same_share_p(parts: Sequence[float], wholes: Sequence[float]) -> float | None:
+    """How likely chance alone makes shares as unlike as these, if there is one share behind all of them.
+
+    Pearson's chi-square of homogeneity, with a degree of freedom less than there are shares.  Those of which
+    fewer than 5 rows are expected on a side are left out; None where less than two are left.
+
+    >>> round(same_share_p((990, 900), (1000, 1000)), 6), same_share_p((1, 2), (2, 3))
+    (0.0, None)
+    """
+    from scipy.special import chdtrc
+
+    total, of_all = sum(parts), sum(wholes)
+    share = total / of_all if of_all else 0.0
+    side = min(share, 1.0 - share)
+    kept = [(part, whole) for part, whole in zip(parts, wholes, strict=True) if whole * side >= 5.0]
+    if len(kept) < 2:
+        return None
+    share = sum(part for part, _ in kept) / sum(whole for _, whole in kept)
+    if not 0.0 < share < 1.0:
+        return 1.0
+    chi_square = sum((part - whole * share) ** 2 / (whole * share * (1.0 - share)) for part, whole in kept)
+    return float(chdtrc(len(kept) - 1, chi_square))
 
 
 def student_test(difference: float, error: float, freedom: float) -> Outcome:
