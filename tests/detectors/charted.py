@@ -9,8 +9,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from hindsight.detectors import BaseDetector, Point, Series
+from hindsight.detectors import BaseDetector, Finding, Point, Series
 from hindsight.detectors.changepoint import Changepoint
+from hindsight.detectors.charted import Charted
 from hindsight.detectors.cusum import Cusum
 from hindsight.detectors.ewma import Ewma
 from hindsight.domain.values import Maturity, Status
@@ -19,6 +20,9 @@ from hindsight.metrics.expectation import Expected
 
 FIRST: Final = date(2024, 6, 3)
 """A Monday."""
+
+ERROR: Final = 0.0095
+"""What a day of 1,000 rows at an accuracy of 0.90 is off."""
 
 
 def point(day: int, value: float | None, error: float | None = 0.0095, **changes: Any) -> Point:
@@ -58,6 +62,33 @@ def series(
         )
     given = {"reference": pooled, "reference_days": tuple(reference)} | parts
     return Series(METRICS[metric], days[-1], tuple(days), **given)
+
+
+def reference(days: int = 31, level: float = 0.9, spread: float = ERROR, seed: int = 1) -> list[Point]:
+    """Days whose mean and spread are exactly so, in units of which the others are made."""
+    made = noise(days, seed)
+    return points(level + spread * (made - made.mean()) / made.std(ddof=1))
+
+
+def after(losses: Any, *, level: float = 0.9, first: int = 31) -> list[Point]:
+    """Days that lie so many usual deviations below the level."""
+    return points(level - ERROR * np.asarray(losses, dtype=float), first)
+
+
+def noise(days: int, seed: int = 2) -> Any:
+    return np.random.default_rng(seed).standard_normal(days)
+
+
+def found_by(
+    kind: type[Charted], days: list[Point], known: list[Point] | None = None, **options: Any
+) -> Finding:
+    """What a chart says of these days after a reference."""
+    metric = options.pop("metric", "accuracy")
+    found = kind(metric=metric, **options).examine(
+        series(reference() if known is None else known, days, metric)
+    )
+    assert found.reason.endswith(".")
+    return found
 
 
 def accuracies(rng: np.random.Generator, days: int, first: int = 0) -> list[Point]:

@@ -166,7 +166,7 @@ def test_the_same_days_give_the_same_finding() -> None:
         ({}, []),
         (
             {"window": Span(7)},
-            ["a changepoint looks at single days: `window` is 1d, and `past` how far it looks back"],
+            ["changepoint goes through single days: `window` is 1d, and `past` how far it looks back"],
         ),
         ({"past": Span(13)}, ["`past` is 14d or more, not 13d"]),
         ({"least": 1}, ["`least` is from 2 to half of `past`, not 1"]),

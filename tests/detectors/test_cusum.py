@@ -10,7 +10,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from detectors.charted import FIRST, accuracies, expecting, point, points, series
+from detectors.charted import (
+    ERROR,
+    FIRST,
+    accuracies,
+    after,
+    expecting,
+    found_by,
+    noise,
+    point,
+    points,
+    reference,
+    series,
+)
 from hindsight.detectors import Finding, Point
 from hindsight.detectors.cusum import Cusum
 from hindsight.detectors.methods.charts import solved, standing
@@ -18,31 +30,10 @@ from hindsight.detectors.methods.standardise import yardstick
 from hindsight.domain.values import Budget, Maturity, Severity, Span, Verdict
 
 BREACH, CLEAR, INSUFFICIENT = Verdict.BREACH, Verdict.CLEAR, Verdict.INSUFFICIENT
-ERROR = 0.0095
-
-
-def reference(days: int = 31, level: float = 0.9, spread: float = ERROR, seed: int = 1) -> list[Point]:
-    """Days whose mean and spread are exactly so, in units of which the others are made."""
-    noise = np.random.default_rng(seed).standard_normal(days)
-    return points(level + spread * (noise - noise.mean()) / noise.std(ddof=1))
-
-
-def after(losses: Any, *, level: float = 0.9, first: int = 31) -> list[Point]:
-    """Days that lie so many usual deviations below the level."""
-    return points(level - ERROR * np.asarray(losses, dtype=float), first)
 
 
 def examined(days: list[Point], known: list[Point] | None = None, **options: Any) -> Finding:
-    metric = options.pop("metric", "accuracy")
-    found = Cusum(metric=metric, **options).examine(
-        series(reference() if known is None else known, days, metric)
-    )
-    assert found.reason.endswith(".")
-    return found
-
-
-def noise(days: int, seed: int = 2) -> Any:
-    return np.random.default_rng(seed).standard_normal(days)
+    return found_by(Cusum, days, known, **options)
 
 
 @pytest.mark.parametrize(
@@ -350,11 +341,11 @@ def test_false_breaches_are_no_more_than_it_says() -> None:
         ({}, []),
         (
             {"window": Span(7)},
-            ["a cusum adds up single days: `window` is 1d, and `past` how far it looks back"],
+            ["cusum goes through single days: `window` is 1d, and `past` how far it looks back"],
         ),
         (
             {"window": Span(7, calendar="week")},
-            ["a cusum adds up single days: `window` is 1d, and `past` how far it looks back"],
+            ["cusum goes through single days: `window` is 1d, and `past` how far it looks back"],
         ),
         ({"past": Span(13)}, ["`past` is 14d or more, not 13d"]),
         ({"past": Span(31, calendar="month")}, ["`past` is 14d or more, not month"]),

@@ -8,32 +8,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from detectors.charted import point, points, series
+from detectors.charted import ERROR, after, found_by, noise, point, points, reference, series
 from hindsight.detectors import Finding, Point
 from hindsight.detectors.ewma import Ewma
 from hindsight.domain.values import Budget, Severity, Span, Verdict
 
 BREACH, CLEAR, INSUFFICIENT = Verdict.BREACH, Verdict.CLEAR, Verdict.INSUFFICIENT
-ERROR = 0.0095
-
-
-def reference(days: int = 31, seed: int = 1) -> list[Point]:
-    noise = np.random.default_rng(seed).standard_normal(days)
-    return points(0.9 + ERROR * (noise - noise.mean()) / noise.std(ddof=1))
 
 
 def examined(losses: Any, known: list[Point] | None = None, **options: Any) -> Finding:
-    metric = options.pop("metric", "accuracy")
-    days = points(0.9 - ERROR * np.asarray(losses, dtype=float), 31)
-    found = Ewma(metric=metric, **options).examine(
-        series(reference() if known is None else known, days, metric)
-    )
-    assert found.reason.endswith(".")
-    return found
-
-
-def noise(days: int, seed: int = 2) -> Any:
-    return np.random.default_rng(seed).standard_normal(days)
+    return found_by(Ewma, after(losses), known, **options)
 
 
 @pytest.mark.parametrize(
@@ -135,7 +119,7 @@ def test_one_day_without_a_history_is_judged() -> None:
         ({"past": Span(7)}, ["`past` is 14d or more, not 7d"]),
         (
             {"window": Span(28)},
-            ["a ewma adds up single days: `window` is 1d, and `past` how far it looks back"],
+            ["ewma goes through single days: `window` is 1d, and `past` how far it looks back"],
         ),
     ],
 )

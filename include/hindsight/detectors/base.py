@@ -251,3 +251,13 @@ class BaseDetector(ABC):
                 known = f"only {latest.coverage:.0%} of the predictions have a label"
             return insufficient(f"{latest.reason or known}.", latest.value)
         return None
+
+
+def day_by_day(detector: BaseDetector, past: Span, least: int) -> Iterable[str]:
+    """What is wrong with the lengths of a detector that goes through single days, as sentences."""
+    unit = detector.window.unit
+    if detector.window.count != 1 or detector.window.calendar:
+        days = f"{detector.kind} goes through single days"
+        yield f"{days}: `window` is 1{unit}, and `past` how far it looks back"
+    if past.calendar or past.count < least:
+        yield f"`past` is {least}{unit} or more, not {past}"

@@ -11,7 +11,16 @@ from typing import Any, ClassVar, Final
 
 import numpy as np
 
-from hindsight.detectors.base import A_WEEK_OLD, ONE_DAY, BaseDetector, Finding, Point, Series, insufficient
+from hindsight.detectors.base import (
+    A_WEEK_OLD,
+    ONE_DAY,
+    BaseDetector,
+    Finding,
+    Point,
+    Series,
+    day_by_day,
+    insufficient,
+)
 from hindsight.detectors.charted import spoken
 from hindsight.detectors.methods.changes import LEAST, changes, level_of
 from hindsight.detectors.methods.seasonality import WEEK, Seasonality, seasonality
@@ -117,11 +126,7 @@ class Changepoint(BaseDetector):
 
     def problems(self) -> Iterable[str]:
         yield from super().problems()
-        if self.window.count != 1 or self.window.calendar:
-            one = f"1{self.window.unit}"
-            yield f"a changepoint looks at single days: `window` is {one}, and `past` how far it looks back"
-        if self.past.calendar or self.past.count < MIN_DAYS:
-            yield f"`past` is {MIN_DAYS}{self.window.unit} or more, not {self.past}"
+        yield from day_by_day(self, self.past, MIN_DAYS)
         if not 2 <= self.least <= self.past.count // 2:
             yield f"`least` is from 2 to half of `past`, not {self.least}"
         if not 0 <= self.shift < 1:

@@ -12,7 +12,16 @@ from typing import Any, ClassVar, Final, Self
 
 import numpy as np
 
-from hindsight.detectors.base import ONE_DAY, Adjust, BaseDetector, Finding, Point, Series, insufficient
+from hindsight.detectors.base import (
+    ONE_DAY,
+    Adjust,
+    BaseDetector,
+    Finding,
+    Point,
+    Series,
+    day_by_day,
+    insufficient,
+)
 from hindsight.detectors.methods.changes import level_of
 from hindsight.detectors.methods.charts import NEVER, Chart, CusumChart, false_rate, solved, standing
 from hindsight.detectors.methods.standardise import (
@@ -127,11 +136,7 @@ class Charted(BaseDetector):
 
     def problems(self) -> Iterable[str]:
         yield from super().problems()
-        if self.window.count != 1 or self.window.calendar:
-            one = f"1{self.window.unit}"
-            yield f"a {self.kind} adds up single days: `window` is {one}, and `past` how far it looks back"
-        if self.past.calendar or self.past.count < MIN_DAYS:
-            yield f"`past` is {MIN_DAYS}{self.window.unit} or more, not {self.past}"
+        yield from day_by_day(self, self.past, MIN_DAYS)
         if not 0 <= self.shift < 1:
             yield f"`shift` is a share of the reference such as 0.02, not {self.shift}"
 

@@ -8,6 +8,7 @@ from math import hypot, inf, isfinite
 from typing import Any, ClassVar, Final
 
 from hindsight.detectors.base import FOUR_WEEKS, BaseDetector, Finding, Series, insufficient
+from hindsight.detectors.methods.claims import Claim
 from hindsight.detectors.methods.kept import kept, whole_names
 from hindsight.detectors.methods.shares import adjusted, chance
 from hindsight.domain.spec import MonitorSpec
@@ -41,17 +42,6 @@ ERRORS: Final = 5.0
 
 SHOWN: Final = 3
 """Features that a sentence names at most."""
-
-
-@dataclass(frozen=True, slots=True)
-class Moved:
-    """How far something is off, beside how far it may be, and how likely that is chance."""
-
-    name: str
-    far: float
-    limit: float
-    p_value: float
-    words: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,16 +187,16 @@ class Drift(BaseDetector):
         reason = f"none of {len(family)} moved far: {farthest}{without(left_out)}."
         return Finding(Verdict.CLEAR, reason, **numbers)
 
-    def _of_feature(self, name: str, series: Series) -> Moved | None:
+    def _of_feature(self, name: str, series: Series) -> Claim | None:
         """How far a feature is off; None if that has no value, or is none of a feature."""
         value, error = series.latest.value, series.latest.standard_error
         if name.partition("(")[0] != self.bare or value is None or not isfinite(value):
             return None
         feature = name.partition("(")[2].removesuffix(")")
         words = f"{feature} ({self.bare} {value:.3g})"
-        return Moved(name, max(value, 0.0), self.allowed, chance(value - self.allowed, error), words)
+        return Claim(name, max(value, 0.0), self.allowed, chance(value - self.allowed, error), words)
 
-    def _of_answer(self, name: str, series: Series, others: Mapping[str, Series]) -> Moved | None:
+    def _of_answer(self, name: str, series: Series, others: Mapping[str, Series]) -> Claim | None:
         """How far an answer has moved, as a share of the reference's; None without a reference.
 
         A mean of numbers is measured by their spread: it may be 0 and mean nothing by that.
@@ -234,7 +224,7 @@ class Drift(BaseDetector):
         way = "up" if latest.value > base else "down"
         by = f"{share:.0%} of the spread" if of_spread else f"{share:.0%}"
         words = f"{name} ({way} by {by} to {latest.value:.3g})"
-        return Moved(name, share, self.change, chance(far - self.change * size, error), words)
+        return Claim(name, share, self.change, chance(far - self.change * size, error), words)
 
 
 def spread_of(others: Mapping[str, Series]) -> float | None:
@@ -257,7 +247,7 @@ def without(names: str) -> str:
     return f"; {names} not compared, for want of a reference" if names else ""
 
 
-def said(moved: list[Moved]) -> str:
+def said(moved: list[Claim]) -> str:
     """What moved, the farthest first."""
     told = ", ".join(each.words for each in moved[:SHOWN])
     more = len(moved) - SHOWN

@@ -8,6 +8,7 @@ from math import hypot, inf, isfinite, sqrt
 from typing import Any, ClassVar, Final
 
 from hindsight.detectors.base import FOUR_WEEKS, BaseDetector, Finding, Series, insufficient
+from hindsight.detectors.methods.claims import Claim
 from hindsight.detectors.methods.kept import kept
 from hindsight.detectors.methods.shares import adjusted, chance
 from hindsight.domain.spec import MonitorSpec
@@ -19,17 +20,6 @@ GAPS: Final = ("coverage_gap", "score_coverage_gap")
 NARROWING: Final = ("score_spread", "decision_entropy", "prediction_entropy", "prediction_spread")
 SIGNS: Final = (*GAPS, "unlabelled_range", *NARROWING)
 """What a feedback loop shows in, each where the monitor keeps it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sign:
-    """One sign of a feedback loop: how far it goes, how far it may, and how likely that is chance."""
-
-    name: str
-    far: float
-    limit: float
-    p_value: float
-    words: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,8 +146,8 @@ class FeedbackLoop(BaseDetector):
             return Finding(Verdict.CLEAR, reason, severity=Severity.WATCH, **numbers)
         return Finding(Verdict.CLEAR, f"none of {len(family)} signs of a feedback loop.", **numbers)
 
-    def _signs(self, series: Series) -> Iterator[Sign | None]:
-        readers: Mapping[str, Callable[[str, Series], Sign | None]] = {
+    def _signs(self, series: Series) -> Iterator[Claim | None]:
+        readers: Mapping[str, Callable[[str, Series], Claim | None]] = {
             **dict.fromkeys(GAPS, self._gap),
             "unlabelled_range": self._dark,
             **dict.fromkeys(NARROWING, self._narrower),
@@ -168,7 +158,7 @@ class FeedbackLoop(BaseDetector):
         if self.outcome is not None and self.outcome in series.others:
             yield self._explored(self.outcome, series)
 
-    def _gap(self, name: str, series: Series) -> Sign | None:
+    def _gap(self, name: str, series: Series) -> Claim | None:
         value, error = series.latest.value, series.latest.standard_error
         if value is None:
             return None
@@ -178,16 +168,16 @@ class FeedbackLoop(BaseDetector):
             between = f"a predicted {more} than for a predicted {fewer}"
         points = percent(min(abs(value), 1.0)).removesuffix(" %")
         words = f"labels come {points} points more often for {between}"
-        return Sign(name, abs(value), self.gap, chance(abs(value) - self.gap, error), words)
+        return Claim(name, abs(value), self.gap, chance(abs(value) - self.gap, error), words)
 
-    def _dark(self, name: str, series: Series) -> Sign | None:
+    def _dark(self, name: str, series: Series) -> Claim | None:
         value, error = series.latest.value, series.latest.standard_error
         if value is None:
             return None
         words = f"{percent(min(max(value, 0.0), 1.0))} of predictions have scores that never get a label"
-        return Sign(name, value, self.dark, chance(value - self.dark, error), words)
+        return Claim(name, value, self.dark, chance(value - self.dark, error), words)
 
-    def _narrower(self, name: str, series: Series) -> Sign | None:
+    def _narrower(self, name: str, series: Series) -> Claim | None:
         """How much smaller a spread is than the reference's."""
         latest, reference, fixed = series.latest, series.reference, series.fixed
         base = fixed if fixed is not None else reference.value if reference is not None else None
@@ -199,9 +189,9 @@ class FeedbackLoop(BaseDetector):
         error = hypot(latest.standard_error or 0.0, left * (own or 0.0)) if known else None
         far = 1.0 - latest.value / base
         words = f"{name} fell by {percent(min(max(far, 0.0), 1.0))} to {latest.value:.3g}"
-        return Sign(name, far, self.narrower, chance(left * base - latest.value, error), words)
+        return Claim(name, far, self.narrower, chance(left * base - latest.value, error), words)
 
-    def _explored(self, name: str, series: Series) -> Sign | None:
+    def _explored(self, name: str, series: Series) -> Claim | None:
         """How much worse the outcome is on exploration traffic, as a share of that over the rest."""
         every, explored = series.others[name], series.others.get(f"{name} in {self.exploration}")
         if explored is None or not explored.latest.usable or not every.latest.usable:
@@ -225,7 +215,7 @@ class FeedbackLoop(BaseDetector):
         loss = wrong * (here - there)
         far = loss / abs(there)
         words = f"{name} is {here:.3g} in {self.exploration}, and {there:.3g} elsewhere"
-        return Sign(
+        return Claim(
             f"{name} in {self.exploration}",
             far,
             self.worse,

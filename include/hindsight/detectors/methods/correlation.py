@@ -13,8 +13,10 @@ Array = npt.NDArray[np.float64]
 Method = Literal["spearman", "kendall"]
 
 CERTAIN: Final = 1.0 - 1e-9
-HUGE: Final = 1e150
 """No correlation counts as closer to 1: Fisher's z must be finite."""
+
+HUGE: Final = 1e150
+"""Values beyond are taken for this one, so that a mean of them is finite."""
 
 LEAST: Final = 5.0
 """Days that are as good as independent, which a correlation takes at least."""
