@@ -269,7 +269,10 @@ def test_a_reason_is_told_with_whether_to_retrain() -> None:
     assert replace(found, first="origin=LGA").sentence.endswith("; look at origin=LGA first")
     assert replace(found, first="v; retrain").sentence.endswith("look at 'v; retrain' first")
     waiting = advice(moved(Task.BINARY, mature=False))
-    assert waiting.sentence == "wait, because fewer labels are in than the monitor asks for"
+    assert (
+        waiting.sentence
+        == "wait, because fewer labels are in than the monitor asks for; retrain: not advised"
+    )
 
 
 @pytest.mark.parametrize(

@@ -106,10 +106,10 @@ class Advice:
     @property
     def sentence(self) -> str:
         """All of it in one line."""
-        said = "retrain: advised" if self.retrain else f"{self.action.words}; retrain: not advised"
-        if self.action is Action.WAIT:
-            said = "wait"
         where = f"; look at {quoted(self.first)} first" if self.first else ""
+        if self.action is Action.WAIT:  # the reason is to wait, not one against retraining
+            return f"wait, because {self.reason}{where}; retrain: not advised"
+        said = "retrain: advised" if self.retrain else f"{self.action.words}; retrain: not advised"
         return f"{said}, because {self.reason}{where}"
 
 

@@ -65,7 +65,8 @@ def student(errors: float, freedom: float) -> float:
     Of `freedom` degrees Student's t leaves beyond the result what the normal distribution leaves beyond
     `errors`; infinite where that cannot be told.
 
-    >>> round(student(1.959964, 16), 3), round(student(3.035, 16), 2), student(3.035, 0)
+    >>> from hindsight.domain.values import Z95
+    >>> round(student(Z95, 16), 3), round(student(3.035, 16), 2), student(3.035, 0)
     (2.12, 3.6, inf)
     """
     from scipy.special import ndtr, stdtrit  # a third of a second that the parsing of DAG files does not pay
