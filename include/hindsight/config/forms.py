@@ -28,12 +28,13 @@ from hindsight.config.tree import HOLE
 from hindsight.domain.spec import (
     Airflow,
     GroundTruth,
+    IncidentRule,
     MaturityRule,
     MonitorSpec,
     PredictionColumns,
     PredictionLog,
 )
-from hindsight.domain.values import Budget, Length, Severity
+from hindsight.domain.values import Budget, Hours, Length, Severity
 
 ON_ONE_LINE: Final = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+$"
 """No control characters, line breaks or changes of writing direction, so that no text can pose as another."""
@@ -159,6 +160,8 @@ KEYS: Final[Mapping[str | tuple[type, str], Any]] = {
     (PredictionLog, "interval"): said(Annotated[StrictFloat, Field(gt=0, lt=1)], "a number between 0 and 1"),
     (GroundTruth, "unit"): said(Annotated[StrictFloat, Field(gt=0)], "a number above 0"),
     (PredictionLog, "threshold"): said(Annotated[StrictFloat, Field(ge=0, le=1)], "a number from 0 to 1"),
+    (IncidentRule, "confirm"): said(Annotated[StrictInt, Field(ge=1, le=3)], "a whole number from 1 to 3"),
+    (IncidentRule, "recovery"): said(Annotated[StrictInt, Field(ge=1, le=30)], "a whole number from 1 to 30"),
     (Airflow, "retries"): said(Annotated[StrictInt, Field(ge=0, le=100)], "a whole number from 0 to 100"),
     (Airflow, "max_active_runs"): said(
         Annotated[StrictInt, Field(ge=1, le=1000)], "a whole number from 1 to 1000"
@@ -183,7 +186,7 @@ def written(value: Any) -> Any:
         case timedelta():
             unit = next(unit for unit in reversed(_UNITS) if not value % _UNITS[unit])
             return f"{value // _UNITS[unit]}{unit}"
-        case Length() | Budget() | date():
+        case Length() | Budget() | Hours() | date():
             return str(value)
         case _:
             return {

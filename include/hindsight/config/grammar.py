@@ -34,7 +34,7 @@ from hindsight.config.prose import field_notes, summary
 from hindsight.config.tree import HOLE, Path
 from hindsight.detectors import DETECTORS
 from hindsight.domain.spec import MonitorSpec, Reference
-from hindsight.domain.values import Budget, Length
+from hindsight.domain.values import Budget, Hours, Length
 from hindsight.metrics import METRICS
 from hindsight.notifiers import NOTIFIERS
 
@@ -139,7 +139,7 @@ class Grammar:
         """How a value of this type is written."""
         if hint in FORMS:
             return FORMS[hint]
-        if isinstance(hint, type) and issubclass(hint, Length | Budget):
+        if isinstance(hint, type) and issubclass(hint, Length | Budget | Hours):
             return text(hint.PATTERN, hint.WRITTEN, hint.parse)
         if isinstance(hint, type) and issubclass(hint, Enum):
             return one_of([member.value for member in hint], convert=hint)

@@ -28,7 +28,9 @@ from hindsight.statistics import layout_of
 
 DEFAULTS: Final = "_defaults.yaml"
 SUFFIXES: Final = frozenset({".yaml", ".yml"})
-NOT_HASHED: Final = frozenset({"notify", "owner", "description", "runbook", "tags", "airflow", "retention"})
+NOT_HASHED: Final = frozenset(
+    {"notify", "incidents", "owner", "description", "runbook", "tags", "airflow", "retention"}
+)
 """Keys that change no number, so two specs that differ only in them have one hash."""
 
 READ_LATER: Final = frozenset(

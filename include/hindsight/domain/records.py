@@ -9,9 +9,12 @@ from enum import StrEnum
 from typing import Any
 
 from hindsight.domain.values import (
+    ActionKind,
     Horizon,
     IncidentClass,
+    IncidentState,
     Maturity,
+    Resolution,
     Severity,
     Span,
     Status,
@@ -102,7 +105,8 @@ class Incident:
     `opened_on`, `last_breach_on` and `resolved_on` are run days (local dates: the day that a detection's
     as_of ends); `since` is the last local day of the first breaching window.  `members` are all that
     ever breached in it, `breaching` those that still do.  `told_on` is the run day whose message first
-    named it, None while nobody was told.
+    named it, None while nobody was told.  `resolution` is why it is over, `reopened` how often it came back,
+    `acknowledged_by` who has taken it on and `acknowledged_until` the last run day for which that holds.
     """
 
     id: str
@@ -117,10 +121,89 @@ class Incident:
     breaching: tuple[Member, ...]
     headline: str
     told_on: date | None = None
+    state: IncidentState = IncidentState.OPEN
+    resolution: Resolution | None = None
+    reopened: int = 0
+    acknowledged_by: str | None = None
+    acknowledged_until: date | None = None
 
     @property
     def is_open(self) -> bool:
-        return self.resolved_on is None
+        return self.resolved_on is None and self.state is not IncidentState.PENDING
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """What a person did to the one incident of a class that was open then.
+
+    Key: id.  `day` is the run day from which it counts: the one after the newest that had been judged.
+    `until` is the last run day for which an acknowledgement holds, or for which what is resolved by hand may
+    go on breaching; `at` is when it was done.
+    """
+
+    id: str
+    monitor: str
+    incident: str
+    incident_class: IncidentClass
+    kind: ActionKind
+    day: date
+    author: str
+    reason: str
+    at: datetime
+    until: date | None = None
+    resolution: Resolution | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """For which run days nobody is told of what, who wanted it so, and why.
+
+    Key: id.  What is None or absent matches everything.  `start` and `until` are run days, both included;
+    `ended_on` is the run day from which somebody ended it early.  Incidents take their course all the same.
+    """
+
+    id: str
+    monitor: str
+    start: date
+    until: date
+    author: str
+    reason: str
+    at: datetime
+    incident_class: IncidentClass | None = None
+    detector: str | None = None
+    version: str | None = None
+    segment: str | None = None
+    ended_on: date | None = None
+    ended_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """That a channel was told of one transition of one incident; written with the message that says it.
+
+    Key: (monitor, notifier, incident, transition).
+    """
+
+    monitor: str
+    notifier: str
+    incident: str
+    transition: str
+
+
+@dataclass(frozen=True, slots=True)
+class Thread:
+    """The message of a channel under which all further ones of an incident are answers.
+
+    Key: (monitor, notifier, incident).  `provider_id` is what the receiver calls that message, `message` its
+    number in the outbox, `shown` a digest of what it shows at present.
+    """
+
+    monitor: str
+    notifier: str
+    incident: str
+    provider_id: str
+    message: int
+    shown: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,13 +264,14 @@ class Retained:
 
 
 class Delivery(StrEnum):
-    """What became of a notification."""
+    """What became of a notification; MERGED: a later message to the same channel says it, too."""
 
     PENDING = "pending"
     SENDING = "sending"
     SENT = "sent"
     LOGGED = "logged"
     SUPPRESSED = "suppressed"
+    MERGED = "merged"
     DEAD = "dead"
 
 
@@ -199,7 +283,10 @@ class Notification:
     the hour, as `daily@05:00Z`; `notifier` is the notifier's type and a digest of its options, so that two
     Slack channels are two rows.  `document` is the message as canonical JSON; `reason` says why it is sent,
     or why not.  `judgements` are those that the message names, as canonical JSON (see
-    `hindsight.incidents.told`).
+    `hindsight.incidents.told`).  `tellings` are the transitions it tells, each as `incident transition`;
+    `loud` says that an answer in a thread must be seen outside of it, too.  `next_attempt_at` is when it may
+    be tried. `batch` is the number of the message that it was sent with, and `ambiguous_since` when the first
+    try began of which nobody knows whether it was accepted.
     """
 
     monitor: str
@@ -215,3 +302,8 @@ class Notification:
     provider_id: str | None = None
     error: str | None = None
     judgements: str = "[]"
+    tellings: tuple[str, ...] = ()
+    loud: bool = False
+    next_attempt_at: datetime | None = None
+    batch: int | None = None
+    ambiguous_since: datetime | None = None

@@ -169,12 +169,6 @@ class Detector(Protocol):
     name: str
 
 
-class Notifier(Protocol):
-    """What every registered notifier carries (see `hindsight.notifiers`)."""
-
-    min_severity: Severity
-
-
 @dataclass(frozen=True, slots=True)
 class CustomSum:
     """A ratio of two sums over the rows of the prediction log, each a SQL expression of its columns.
@@ -199,6 +193,25 @@ class Retention:
 
 
 @dataclass(frozen=True, slots=True)
+class IncidentRule:
+    """When breaches become an incident, when it is over, and how often people are reminded of it.
+
+    A warning opens one with the `confirm`th breach of a member within three judgements, a critical breach at
+    once.  A member has recovered after `recovery` clear judgements in a row.  A breach within `reopen` after
+    the end reopens the incident.  Whoever has not acknowledged an open one is reminded after `remind`, one
+    that is critical after `remind_critical`, and then after twice as long each time, but at least weekly.  An
+    acknowledgement holds for `acknowledge` if it names no end.
+    """
+
+    confirm: int = 1
+    recovery: int = 2
+    reopen: timedelta = timedelta(days=3)
+    remind: timedelta = timedelta(days=7)
+    remind_critical: timedelta = timedelta(days=1)
+    acknowledge: timedelta = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
 class Airflow:
     """How the monitor's DAG runs."""
 
@@ -220,7 +233,8 @@ class MonitorSpec:
     volume and coverage.  A message about an incident links its `runbook`.  `custom` names ratios of the
     team's own.  `quality` says which oddities of the logs fail a run instead of being counted.  A file
     without `detectors` has default rules, made from its metrics; an empty list means none.  A `budget` sets
-    their bounds so that with nothing wrong they raise no more.  `hash` names the content of the file that
+    their bounds so that with nothing wrong they raise no more.  `incidents` says when breaches become an
+    incident and when it is over.  `hash` names the content of the file that
     made it, `basis` the part of it that statistics are computed from.
     """
 
@@ -245,6 +259,7 @@ class MonitorSpec:
     retention: Retention = Retention()
     detectors: tuple[Any, ...] = ()
     budget: Budget | None = None
+    incidents: IncidentRule = IncidentRule()
     notify: tuple[Any, ...] = ()
     airflow: Airflow = Airflow()
     tags: tuple[str, ...] = ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import time
 from enum import StrEnum
 from functools import total_ordering
 from types import MappingProxyType
@@ -224,6 +225,77 @@ class IncidentClass(StrEnum):
     INPUTS = "inputs"
     DATA_QUALITY = "data_quality"
     PIPELINE = "pipeline"
+
+
+class IncidentState(StrEnum):
+    """Where an incident stands.
+
+    PENDING is a breach that nobody is told of yet: it is not confirmed, or another incident explains it.
+    ACKNOWLEDGED, RECOVERING and REOPENED are ways of being open.
+    """
+
+    PENDING = "pending"
+    OPEN = "open"
+    ACKNOWLEDGED = "acknowledged"
+    RECOVERING = "recovering"
+    REOPENED = "reopened"
+    RESOLVED = "resolved"
+
+
+class Resolution(StrEnum):
+    """Why an incident is over: what the data say (the first two), or what a person said."""
+
+    RECOVERED = "recovered"
+    GONE = "gone"
+    FIXED = "fixed"
+    EXPECTED = "expected"
+    NO_ACTION = "no_action"
+    FALSE_POSITIVE = "false_positive"
+
+
+class ActionKind(StrEnum):
+    """What a person can do to an incident."""
+
+    ACKNOWLEDGE = "acknowledge"
+    RESOLVE = "resolve"
+
+
+class When(StrEnum):
+    """When a notifier is told: of each incident as it changes, or of all in one summary a day or a week."""
+
+    EACH = "each"
+    DAILY = "daily"
+    WEEKLY = "weekly"
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """A stretch of each local day, perhaps over midnight; `end` is no longer part of it.
+
+    >>> night = Hours.parse("22:00-07:00")
+    >>> time(23) in night, time(7) in night, str(night)
+    (True, False, '22:00-07:00')
+    """
+
+    start: time
+    end: time
+    PATTERN: ClassVar[str] = r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$"
+    WRITTEN: ClassVar[str] = 'a stretch of the day such as "22:00-07:00"'
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        if not isinstance(text, str) or not re.match(cls.PATTERN, text):
+            raise ValueError(f"{text!r} is not {cls.WRITTEN}")
+        start, _, end = text.partition("-")
+        return cls(time.fromisoformat(start), time.fromisoformat(end))
+
+    def __contains__(self, moment: time) -> bool:
+        if self.start <= self.end:
+            return self.start <= moment < self.end
+        return moment >= self.start or moment < self.end
+
+    def __str__(self) -> str:
+        return f"{self.start:%H:%M}-{self.end:%H:%M}"
 
 
 class Notify(StrEnum):

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, is_dataclass
 from datetime import date
 from enum import StrEnum
-from typing import Any
+from functools import cache
+from types import NoneType
+from typing import Any, get_args, get_origin, get_type_hints
 from urllib.parse import urlsplit
 
-from hindsight.domain.values import Severity
+from hindsight.domain.values import IncidentClass, IncidentState, Resolution, Severity
 
 
 class Tone(StrEnum):
@@ -48,13 +49,74 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One incident, or one kind of note: a heading in our own words, a sentence, facts, and a list."""
+    """One incident, or one kind of note: a heading in our own words, a sentence, facts, and a list.
+
+    `incident` is the id of the one it speaks of, or empty.
+    """
 
     heading: str
     lead: str = ""
     facts: tuple[Fact, ...] = ()
     items: tuple[str, ...] = ()
     tone: Tone = Tone.QUIET
+    incident: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """An incident that a message is about, for receivers that keep incidents themselves.
+
+    `changes` are what happened to it that the message tells, as `Change` calls them; `headline` is one
+    sentence.
+    """
+
+    incident: str
+    incident_class: IncidentClass
+    severity: Severity
+    state: IncidentState
+    headline: str
+    since: date
+    opened_on: date
+    resolved_on: date | None = None
+    resolution: Resolution | None = None
+    acknowledged_by: str | None = None
+    acknowledged_until: date | None = None
+    changes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ChartPoint:
+    """A window in a chart: its last day, its value with its 95 % interval, and what the rule allowed it.
+
+    Values are in the metric's unit, None where there is none.  `open` says that less truth is known than the
+    monitor asks for.
+    """
+
+    day: date
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    lower: float | None = None
+    upper: float | None = None
+    expected: float | None = None
+    open: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """What a chart of an incident's worst metric shows; it is drawn where the message is sent.
+
+    `versions` are days on which another version took over, with its name; `shaded` the incident, from its
+    first day to its last or the day of the message.  `alt` says the same in words and figures.
+    """
+
+    incident: str
+    title: str
+    metric: str
+    alt: str
+    points: tuple[ChartPoint, ...]
+    versions: tuple[tuple[date, str], ...] = ()
+    shaded: tuple[date, date] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +125,8 @@ class Document:
 
     `first_line` stands alone on a lock screen.  `subject` is the same for every message whose gravest
     incident is the same, so that mail programs thread them; `thread` is that incident's id, or empty.
-    `context` are the last lines: why it was sent, whose it is.
+    `context` are the last lines: why it was sent, whose it is.  `about` are the incidents it names, gravest
+    first, and `charts` what may be drawn beside the text.
     """
 
     kind: str
@@ -78,6 +141,8 @@ class Document:
     context: tuple[str, ...] = ()
     links: tuple[Link, ...] = ()
     thread: str = ""
+    about: tuple[About, ...] = ()
+    charts: tuple[Chart, ...] = ()
 
 
 def to_json(document: Document) -> str:
@@ -86,29 +151,36 @@ def to_json(document: Document) -> str:
 
 
 def from_json(text: str) -> Document:
-    """The document that `to_json` wrote."""
-    fields = json.loads(text)
-    return Document(
-        **{
-            **fields,
-            "day": date.fromisoformat(fields["day"]),
-            "severity": Severity(fields["severity"]),
-            "tone": Tone(fields["tone"]),
-            "sections": tuple(_section(section) for section in fields["sections"]),
-            "context": tuple(fields["context"]),
-            "links": tuple(Link(**link) for link in fields["links"]),
-        }
-    )
+    """The document that `to_json` wrote.
+
+    ValueError if another version of this code wrote it otherwise.
+    """
+    try:
+        found: Document = _read(Document, json.loads(text))
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"This is no message that this version can read ({error}).") from None
+    return found
 
 
-def _section(fields: Mapping[str, Any]) -> Section:
-    return Section(
-        heading=fields["heading"],
-        lead=fields["lead"],
-        facts=tuple(Fact(**fact) for fact in fields["facts"]),
-        items=tuple(fields["items"]),
-        tone=Tone(fields["tone"]),
-    )
+def _read(hint: Any, value: Any) -> Any:
+    """A value of this type, from what JSON has left of it."""
+    if is_dataclass(hint) and isinstance(hint, type):
+        hints = _kinds(hint)
+        return hint(**{name: _read(hints[name], each) for name, each in value.items()})
+    arguments = get_args(hint)
+    if get_origin(hint) is tuple:
+        kinds = arguments[:1] * len(value) if arguments[1:] == (...,) else arguments
+        return tuple(_read(each, item) for each, item in zip(kinds, value, strict=True))
+    if NoneType in arguments:
+        return None if value is None else _read(arguments[0], value)
+    if hint is date:
+        return date.fromisoformat(value)
+    return hint(value) if issubclass(hint, StrEnum) else value
+
+
+@cache
+def _kinds(cls: type) -> dict[str, Any]:
+    return get_type_hints(cls)
 
 
 def _plain_value(value: object) -> str:

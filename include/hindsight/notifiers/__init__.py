@@ -1,11 +1,11 @@
 """Notifiers: how a document reaches people.  One kind, one file, one line here.
 
-A notifier is a frozen dataclass whose fields are the keys of its YAML entry.  It sends one document once:
+A notifier is a frozen `BaseNotifier` whose fields are the keys of its YAML entry.  It sends one message once:
 
-    send(document, key, connect) -> what the receiver calls the message, or None
+    send(parcel, connect) -> Sent
 
-`key` is the outbox row's; the same key may come twice when nobody knows whether the first sending was
-accepted.  `connect` turns a connection id into a `ConnectionInfo`, or raises ConnectionMissing.
+The parcel's key is the outbox row's; the same key may come twice when nobody knows whether the first sending
+was accepted.  `connect` turns a connection id into a `ConnectionInfo`, or raises ConnectionMissing.
 Nothing is retried here and nothing recorded; a failure is a DeliveryError that says whether trying again can
 help, when, and whether the message may have been accepted all the same.  No secret is in its text.
 """
@@ -14,17 +14,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import asdict
-from typing import Any
+from collections.abc import Iterable, Mapping
 
+from hindsight.notifiers.base import BaseNotifier, CannotTell, Parcel, Picture, Sent
 from hindsight.notifiers.connection import Connect, ConnectionInfo
 from hindsight.notifiers.email import Email
 from hindsight.notifiers.log import Log
 from hindsight.notifiers.slack import Slack
 from hindsight.notifiers.slack_webhook import SlackWebhook
 
-NOTIFIERS: Mapping[str, type[Any]] = {
+NOTIFIERS: Mapping[str, type[BaseNotifier]] = {
     "slack": Slack,
     "slack_webhook": SlackWebhook,
     "email": Email,
@@ -36,27 +35,40 @@ FALLBACK = Log()
 """Who is told where a monitor names nobody, or a connection is missing."""
 
 
-def channel_key(notifier: object) -> str:
-    """What tells this notifier's outbox rows from another's: its kind and a digest of its options.
+def channels(notifiers: Iterable[BaseNotifier]) -> dict[str, BaseNotifier]:
+    """The channels of a monitor by their key: what is delivered to independently of each other."""
+    return {channel_key(each): each for notifier in notifiers for each in notifier.channels()}
+
+
+def channel_key(notifier: BaseNotifier) -> str:
+    """What tells this channel's outbox rows from another's: its kind and a digest of its address.
+
+    Which messages it wants is no part of it: who changes that is told nothing again.
 
     >>> channel_key(Log())
-    'log:ba27f114'
+    'log:44136fa3'
     """
     kinds = [kind for kind, cls in NOTIFIERS.items() if type(notifier) is cls]
     if not kinds:
         raise TypeError(f"{notifier!r} is no notifier; the kinds are {', '.join(NOTIFIERS)}")
-    options = json.dumps(asdict(notifier), sort_keys=True, separators=(",", ":"))  # type: ignore[call-overload]
-    return f"{kinds[0]}:{hashlib.sha256(options.encode()).hexdigest()[:8]}"
+    address = json.dumps(notifier.address, sort_keys=True, separators=(",", ":"))
+    return f"{kinds[0]}:{hashlib.sha256(address.encode()).hexdigest()[:8]}"
 
 
 __all__ = [
     "FALLBACK",
     "NOTIFIERS",
+    "BaseNotifier",
+    "CannotTell",
     "Connect",
     "ConnectionInfo",
     "Email",
     "Log",
+    "Parcel",
+    "Picture",
+    "Sent",
     "Slack",
     "SlackWebhook",
     "channel_key",
+    "channels",
 ]

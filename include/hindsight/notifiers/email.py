@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.policy import SMTP
 
-from hindsight.domain.values import Severity
 from hindsight.errors import DeliveryError
 from hindsight.message import Document, html, plain
+from hindsight.notifiers.base import BaseNotifier, Parcel, Sent
 from hindsight.notifiers.connection import Connect, ConnectionInfo
 from hindsight.wording import clean, shorten
 
@@ -23,7 +23,7 @@ _SUBJECT = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Email:
+class Email(BaseNotifier):
     """Some people's mailboxes.
 
     `connection` is an Airflow connection of type `smtp`: host, port, login, password, and the extras
@@ -34,7 +34,6 @@ class Email:
 
     connection: str
     to: tuple[str, ...]
-    min_severity: Severity = Severity.WARNING
 
     def __post_init__(self) -> None:
         if not self.to:
@@ -42,14 +41,14 @@ class Email:
         if wrong := [address for address in self.to if not _ADDRESS.fullmatch(address)]:
             raise ValueError(f"{wrong[0]!r} is not an e-mail address; write it as name@example.com")
 
-    def send(self, document: Document, key: str, connect: Connect) -> str | None:
+    def send(self, parcel: Parcel, connect: Connect) -> Sent:
         """Send one mail to all; returns its Message-ID.
 
         If the server refuses some recipients the others still get it; the error then names those it
         refused, and is no reason to send again.
         """
         info = connect(self.connection)
-        message = self._message(document, key, self._sender(info))
+        message = self._message(parcel.document, parcel.key, self._sender(info))
         client = self._client(info)
         try:
             refused = client.send_message(message)
@@ -76,7 +75,7 @@ class Email:
             raise self._error(
                 f"took the message for the others but refused {self._who(refused)}", retry=False
             )
-        return str(message["Message-ID"])
+        return Sent(str(message["Message-ID"]))
 
     def _message(self, document: Document, key: str, sender: str) -> EmailMessage:
         domain = sender.rpartition("@")[2].rstrip(">")

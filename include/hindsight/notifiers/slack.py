@@ -9,10 +9,10 @@ from http.client import HTTPException
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
 
-from hindsight.domain.values import Severity
 from hindsight.errors import DeliveryError
 from hindsight.message import Document, plain, slack_blocks, slack_text
 from hindsight.notifiers.answers import SILENT, code_of, no_answer, refusal
+from hindsight.notifiers.base import BaseNotifier, Parcel, Sent
 from hindsight.notifiers.connection import Connect, ConnectionInfo
 
 EVENT_TYPE = "hindsight_notification"
@@ -37,7 +37,7 @@ _ADVICE = {
 
 
 @dataclass(frozen=True, slots=True)
-class Slack:
+class Slack(BaseNotifier):
     """A channel, written to by a bot.
 
     `connection` is an Airflow connection of type `slack`: the token is its password; its extras `base_url`,
@@ -46,13 +46,12 @@ class Slack:
 
     connection: str
     channel: str
-    min_severity: Severity = Severity.WARNING
 
     def __post_init__(self) -> None:
         if not self.channel.strip():
             raise ValueError("a slack notifier needs a channel, such as '#ml-incidents' or a channel's id")
 
-    def send(self, document: Document, key: str, connect: Connect) -> str | None:
+    def send(self, parcel: Parcel, connect: Connect) -> Sent:
         """Post the document; returns `channel:timestamp`, by which Slack knows the message.
 
         Slack refuses some blocks for reasons it does not document: then the plain text goes out instead, for
@@ -60,9 +59,9 @@ class Slack:
         """
         client = self._client(connect(self.connection))
         try:
-            return self._post(client, document, key, with_blocks=True)
+            return Sent(self._post(client, parcel.document, parcel.key, with_blocks=True))
         except _BlocksRefused:
-            return self._post(client, document, key, with_blocks=False)
+            return Sent(self._post(client, parcel.document, parcel.key, with_blocks=False))
 
     def _client(self, info: ConnectionInfo) -> WebClient:
         if not info.password:

@@ -9,17 +9,17 @@ from http.client import HTTPException
 from slack_sdk.errors import SlackClientError
 from slack_sdk.webhook import WebhookClient
 
-from hindsight.domain.values import Severity
 from hindsight.errors import DeliveryError
-from hindsight.message import Document, slack_blocks, slack_text
+from hindsight.message import slack_blocks, slack_text
 from hindsight.notifiers.answers import SILENT, code_of, no_answer, refusal
+from hindsight.notifiers.base import BaseNotifier, Parcel, Sent
 from hindsight.notifiers.connection import Connect, ConnectionInfo
 
 _DEFAULT = "hooks.slack.com/services"
 
 
 @dataclass(frozen=True, slots=True)
-class SlackWebhook:
+class SlackWebhook(BaseNotifier):
     """The channel an incoming webhook was made for.
 
     `connection` is an Airflow connection of type `slackwebhook`: the webhook's token, or the whole
@@ -28,10 +28,10 @@ class SlackWebhook:
     """
 
     connection: str
-    min_severity: Severity = Severity.WARNING
 
-    def send(self, document: Document, key: str, connect: Connect) -> str | None:
-        """Post the document; Slack gives a webhook's message no name, so this returns None."""
+    def send(self, parcel: Parcel, connect: Connect) -> Sent:
+        """Post the document; Slack gives a webhook's message no name, so none comes back."""
+        document = parcel.document
         info = connect(self.connection)
         who = f"the Slack webhook (connection {self.connection!r})"
         client = WebhookClient(
@@ -53,7 +53,7 @@ class SlackWebhook:
         if answer.status_code != 200 or answer.body.lstrip().startswith("<"):
             code, headers = code_of(answer.body.strip()), dict(answer.headers)
             raise refusal(who, answer.status_code, code, headers, now=datetime.now(UTC))
-        return None
+        return Sent()
 
     def _address(self, info: ConnectionInfo) -> str:
         """The webhook's address, put together as Airflow's own Slack hook does."""

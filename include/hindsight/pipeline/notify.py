@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import sqlalchemy as sa
 
@@ -20,7 +20,7 @@ from hindsight.domain.values import Grain, Horizon, Notify
 from hindsight.errors import ConnectionMissing, DeliveryError, HindsightError
 from hindsight.incidents import Transition, as_told, corrections, last_told, notes, replay, revisions
 from hindsight.message import Link, compose, from_json, to_json
-from hindsight.notifiers import FALLBACK, channel_key
+from hindsight.notifiers import FALLBACK, BaseNotifier, Parcel, channel_key, channels
 from hindsight.pipeline.explain import explanations
 from hindsight.pipeline.plan import zone
 from hindsight.pipeline.runtime import Runtime
@@ -92,7 +92,7 @@ def enqueue(
                 monitor=spec.monitor,
                 day=decision.day,
                 kind=kind_of(spec, decision, days),
-                notifier=channel_key(each.notifier),
+                notifier=channel_key(cast("BaseNotifier", each.notifier)),
                 incidents=decision.incidents,
                 severity=decision.severity,
                 document=document,
@@ -170,7 +170,7 @@ def deliver(spec: MonitorSpec, runtime: Runtime) -> dict[str, Any]:
     Rows are taken one by one, so that whatever ends this process strands one at most.  HindsightError, at
     the end, if anything was not delivered or still waits for another try.
     """
-    notifiers = {channel_key(notifier): notifier for notifier in (*spec.notify, FALLBACK)}
+    notifiers = channels((*spec.notify, FALLBACK))
     counts = {"sent": 0, "logged": 0, "failed": 0}
     failures: list[str] = []
     while True:
@@ -213,10 +213,10 @@ def attempt(
     if notifier is None:
         return {"state": Delivery.DEAD}, "the monitor no longer names this notifier"
     try:
-        provider_id = notifier.send(document, key, runtime.connection)
+        sent = notifier.send(Parcel(document, key), runtime.connection)
     except ConnectionMissing as error:
         LOGGER.warning("%s The message goes to the log instead.", error)
-        FALLBACK.send(document, key, runtime.connection)
+        FALLBACK.send(Parcel(document, key), runtime.connection)
         return {"state": Delivery.LOGGED}, str(error)
     except DeliveryError as error:
         return after(error, row.attempts, runtime.clock()), str(error)
@@ -228,7 +228,7 @@ def attempt(
         unknown = DeliveryError(type(error).__name__, retry=True, ambiguous=True)
         return after(unknown, row.attempts, runtime.clock()), f"{type(error).__name__} while sending"
     state = Delivery.LOGGED if notifier is FALLBACK or row.notifier.startswith("log:") else Delivery.SENT
-    return {"state": state, "provider_id": provider_id}, None
+    return {"state": state, "provider_id": sent.provider_id}, None
 
 
 def after(error: DeliveryError, attempts: int, now: datetime) -> dict[str, Any]:

@@ -7,15 +7,25 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from hindsight.domain.records import Delivery, Incident
-from hindsight.domain.values import Severity
+from hindsight.domain.values import Hours, IncidentClass, Severity, When
 from hindsight.policy.decision import Act, Decision
 
 
 class Notifier(Protocol):
-    """What a decision asks of a notifier: from which severity on it wants to hear."""
+    """What a decision asks of a notifier: which messages it wants."""
 
     @property
     def min_severity(self) -> Severity: ...
+    @property
+    def classes(self) -> tuple[IncidentClass, ...]: ...
+    @property
+    def segments(self) -> tuple[str, ...]: ...
+    @property
+    def owners(self) -> tuple[str, ...]: ...
+    @property
+    def quiet(self) -> Hours | None: ...
+    @property
+    def when(self) -> When: ...
 
 
 @dataclass(frozen=True, slots=True)

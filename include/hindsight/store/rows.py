@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from functools import cache, cached_property, partial
@@ -30,13 +30,17 @@ from typing import Any, Generic, Self, TypeVar, get_args, get_type_hints
 import sqlalchemy as sa
 
 from hindsight.domain.records import (
+    Action,
     Detection,
     Incident,
     Member,
     Notification,
     Retained,
+    Silence,
     Snapshot,
     StatisticRow,
+    Telling,
+    Thread,
     WindowState,
 )
 from hindsight.domain.values import Horizon, Span
@@ -176,6 +180,11 @@ def number(value: float | None) -> str:
     return repr(float(value))
 
 
+def integer(value: int | None) -> str:
+    """A whole number, or null."""
+    return NULL if value is None else str(value)
+
+
 def instant(value: datetime) -> str:
     """A time with its zone, in UTC."""
     if value.tzinfo is None:
@@ -203,7 +212,7 @@ def _short(value: str, length: int = 80) -> str:
 _KINDS: Mapping[Any, _Kind] = {
     str: _Kind(text),
     bool: _Kind(lambda value: "t" if value else "f", dtype="boolean"),
-    int: _Kind(str, dtype="Int64", repeats=False),
+    int: _Kind(integer, dtype="Int64", repeats=False),
     float: _Kind(number, dtype="Float64", repeats=False),
     date: _Kind(date.isoformat, dtype="datetime64[us]"),
     datetime: _Kind(instant, dtype="datetime64[us, UTC]"),
@@ -223,7 +232,12 @@ def _kind(hint: Any) -> _Kind:
     if isinstance(hint, type) and issubclass(hint, StrEnum):
         return _Kind(text, cache(hint))
     (inner,) = (kind for kind in get_args(hint) if kind is not NoneType)
-    return _kind(inner)
+    kind = _kind(inner)
+    return kind if kind.decode is None else replace(kind, decode=partial(_or_null, kind.decode))
+
+
+def _or_null(decode: Decode, value: Any) -> Any:
+    return None if value is None else decode(value)
 
 
 WINDOW_STATES = Codec.of(WindowState, "window_state")
@@ -232,4 +246,8 @@ SNAPSHOTS = Codec.of(Snapshot, "snapshot")
 DETECTIONS = Codec.of(Detection, "detection")
 INCIDENTS = Codec.of(Incident, "incident")
 NOTIFICATIONS = Codec.of(Notification, "notification")
+TELLINGS = Codec.of(Telling, "telling")
+THREADS = Codec.of(Thread, "thread")
+ACTIONS = Codec.of(Action, "action")
+SILENCES = Codec.of(Silence, "silence")
 RETAINED = Codec.of(Retained, "retained")
