@@ -10,8 +10,8 @@ from hindsight.config import Loaded, find, load, load_all
 from hindsight.domain.spec import MonitorSpec
 from hindsight.errors import HindsightError
 from hindsight.orchestration.places import last_day, monitors_folder
+from hindsight.pipeline.deliver import deliver
 from hindsight.pipeline.missing import refuse_missing
-from hindsight.pipeline.notify import deliver
 from hindsight.pipeline.retention import remove_old
 from hindsight.pipeline.runtime import Runtime
 

@@ -6,31 +6,25 @@ what lies in the outbox is sent.  Killed between the two, the next run sends it.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
-from typing import Any, Final, cast
+from datetime import timedelta
+from typing import Any, cast
 
 import sqlalchemy as sa
 
 from hindsight import faults
-from hindsight.domain.records import Delivery, Detection, Incident, Notification
+from hindsight.domain.records import Detection, Incident, Notification
 from hindsight.domain.spec import MonitorSpec
 from hindsight.domain.values import Grain, Horizon, Notify
-from hindsight.errors import ConnectionMissing, DeliveryError, HindsightError
 from hindsight.incidents import Transition, as_told, corrections, last_told, notes, replay, revisions
-from hindsight.message import Link, compose, from_json, to_json
-from hindsight.notifiers import FALLBACK, BaseNotifier, Parcel, channel_key, channels
+from hindsight.message import Link, compose, to_json
+from hindsight.notifiers import FALLBACK, BaseNotifier, channel_key
+from hindsight.pipeline.deliver import deliver
 from hindsight.pipeline.explain import explanations
 from hindsight.pipeline.plan import zone
 from hindsight.pipeline.runtime import Runtime
 from hindsight.policy import Act, Decision, Kind, decide, heard, lowest_audible, route, told
 from hindsight.windows import DayRange, local_days, start_of
-
-MOST_ATTEMPTS: Final = 8
-FIRST_PAUSE: Final = timedelta(minutes=1)
-
-LOGGER = logging.getLogger(__name__)
 
 
 def notify(
@@ -162,78 +156,3 @@ def evidence(spec: MonitorSpec, decision: Decision, runtime: Runtime, connection
             end=start + timedelta(microseconds=1),
         )
     return found
-
-
-def deliver(spec: MonitorSpec, runtime: Runtime) -> dict[str, Any]:
-    """Send what is pending, every notifier on its own; a failure of one holds back no other.
-
-    Rows are taken one by one, so that whatever ends this process strands one at most.  HindsightError, at
-    the end, if anything was not delivered or still waits for another try.
-    """
-    notifiers = channels((*spec.notify, FALLBACK))
-    counts = {"sent": 0, "logged": 0, "failed": 0}
-    failures: list[str] = []
-    while True:
-        with runtime.store.transaction() as connection:
-            claimed = runtime.store.claim(connection, spec.monitor, limit=1)
-            faults.reach("notify.claiming")
-        faults.reach("notify.claimed")
-        if not claimed:
-            break
-        number, row = claimed[0]
-        faults.reach("notify.sending")
-        outcome, error = attempt(row, notifiers, runtime)
-        faults.reach("notify.sent")
-        counts[{Delivery.SENT: "sent", Delivery.LOGGED: "logged"}.get(outcome["state"], "failed")] += 1
-        if outcome["state"] in (Delivery.PENDING, Delivery.DEAD):
-            failures.append(f"{row.notifier.partition(':')[0]}: {error}")
-        with runtime.store.transaction() as connection:
-            runtime.store.record(connection, number, error=error, **outcome)
-            faults.reach("notify.recording")
-        faults.reach("notify.recorded")
-    with runtime.store.transaction() as connection:
-        rows = runtime.store.notifications(connection, spec.monitor)
-    waiting = [row for row in rows if row.state in (Delivery.PENDING, Delivery.SENDING)]
-    if failures or waiting:
-        said = "; ".join(failures) or "an earlier sender did not say what became of them"
-        raise HindsightError(
-            f"{counts['failed']} notifications of {spec.monitor} were not delivered, {len(waiting)} wait for "
-            f"another try: {said}"
-        )
-    return counts
-
-
-def attempt(
-    row: Notification, notifiers: Mapping[str, Any], runtime: Runtime
-) -> tuple[dict[str, Any], str | None]:
-    """Send one row: the new state of it, and what went wrong if anything did."""
-    document = from_json(row.document)
-    key = f"{row.monitor}/{row.day}/{row.kind}/{row.notifier}"
-    notifier = notifiers.get(row.notifier)
-    if notifier is None:
-        return {"state": Delivery.DEAD}, "the monitor no longer names this notifier"
-    try:
-        sent = notifier.send(Parcel(document, key), runtime.connection)
-    except ConnectionMissing as error:
-        LOGGER.warning("%s The message goes to the log instead.", error)
-        FALLBACK.send(Parcel(document, key), runtime.connection)
-        return {"state": Delivery.LOGGED}, str(error)
-    except DeliveryError as error:
-        return after(error, row.attempts, runtime.clock()), str(error)
-    except HindsightError as error:  # a connection that cannot be looked up just now: nothing was sent
-        passing = DeliveryError(str(error), retry=True)
-        return after(passing, row.attempts, runtime.clock()), str(error)
-    except Exception as error:
-        LOGGER.exception("Notifier %s failed in a way of its own", row.notifier)
-        unknown = DeliveryError(type(error).__name__, retry=True, ambiguous=True)
-        return after(unknown, row.attempts, runtime.clock()), f"{type(error).__name__} while sending"
-    state = Delivery.LOGGED if notifier is FALLBACK or row.notifier.startswith("log:") else Delivery.SENT
-    return {"state": state, "provider_id": sent.provider_id}, None
-
-
-def after(error: DeliveryError, attempts: int, now: datetime) -> dict[str, Any]:
-    """What becomes of a row that was not delivered: tried again, ever later, or given up."""
-    if not error.retry or attempts >= MOST_ATTEMPTS:
-        return {"state": Delivery.DEAD}
-    pause = now + FIRST_PAUSE * 2 ** max(attempts - 1, 0)
-    return {"state": Delivery.PENDING, "next_attempt_at": max(error.not_before or pause, pause)}

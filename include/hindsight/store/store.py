@@ -10,7 +10,17 @@ import psycopg
 import sqlalchemy as sa
 
 from hindsight.errors import StoreError
-from hindsight.store import address, cuts, ledger, limits, locks, outbox, partitions, retention
+from hindsight.store import (
+    address,
+    cuts,
+    ledger,
+    limits,
+    locks,
+    outbox,
+    partitions,
+    people,
+    retention,
+)
 from hindsight.store.dump import dump
 
 _OUTDATED = {"3F000", "42P01", "42703"}  # SQLSTATE: no such schema, table, column
@@ -101,6 +111,15 @@ class Store:
     detection_places = staticmethod(partitions.detection_places)
     replace_incidents = staticmethod(ledger.replace_incidents)
     incidents = staticmethod(ledger.incidents)
+    keep_action = staticmethod(people.keep_action)
+    actions = staticmethod(people.actions)
+    keep_silence = staticmethod(people.keep_silence)
+    silences = staticmethod(people.silences)
+    end_silence = staticmethod(people.end_silence)
+    tellings = staticmethod(told.tellings)
+    tell = staticmethod(told.tell)
+    threads = staticmethod(told.threads)
+    keep_thread = staticmethod(told.keep_thread)
     enqueue = staticmethod(outbox.enqueue)
     pending = staticmethod(outbox.pending)
     claim = staticmethod(outbox.claim)
