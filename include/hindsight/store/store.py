@@ -20,6 +20,7 @@ from hindsight.store import (
     partitions,
     people,
     retention,
+    told,
 )
 from hindsight.store.dump import dump
 
