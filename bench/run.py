@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench_engine import Settings, engine
+from bench_incidents import incidents
 from bench_memory import memory
 from bench_parse import parse
 from bench_window import window
@@ -23,6 +24,7 @@ PARTS: dict[str, Callable[[Console, Settings], None]] = {
     "parse": lambda console, _: parse(console),
     "window": lambda console, settings: window(console, settings.home / "flights"),
     "engine": engine,
+    "incidents": incidents,
     "scorecard": scorecard,
 }
 ON_REQUEST = {"memory": memory}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
-from hindsight.domain.records import Detection, Incident, Member, Snapshot
+from hindsight.domain.records import Action, Detection, Incident, Member, Snapshot
 from hindsight.domain.spec import (
     GroundTruth,
     LabelColumns,
@@ -16,9 +16,11 @@ from hindsight.domain.spec import (
 )
 from hindsight.domain.values import (
     ALL,
+    ActionKind,
     Horizon,
     IncidentClass,
     Maturity,
+    Resolution,
     Severity,
     Span,
     Status,
@@ -188,3 +190,32 @@ def spec(**fields: object) -> MonitorSpec:
         "runbook": "https://wiki.example.com/flight-delay?a=1&b=2",
     }
     return MonitorSpec(**{**defaults, **fields})  # type: ignore[arg-type]
+
+
+def action(
+    day: int,
+    kind: ActionKind = ActionKind.ACKNOWLEDGE,
+    *,
+    resolution: Resolution | None = None,
+    until: int | None = None,
+    incident_class: IncidentClass = PERFORMANCE,
+    author: str = "ann",
+    reason: str = "",
+    incident: str = "",
+) -> Action:
+    """What a person did, counting from run day `day` on; resolved by hand if a resolution is given."""
+    if resolution is not None:
+        kind = ActionKind.RESOLVE
+    return Action(
+        id=f"act_{kind}_{incident_class}_{day}_{until}_{author}",
+        monitor="flight_delay",
+        incident=incident,
+        incident_class=incident_class,
+        kind=kind,
+        day=run(day),
+        author=author,
+        reason=reason,
+        at=midnight(run(day), ZONE) + timedelta(hours=9),
+        until=None if until is None else run(until),
+        resolution=resolution,
+    )

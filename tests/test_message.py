@@ -1,4 +1,4 @@
-"""What a message says, and that no name in it can do harm or make it too long to be taken."""
+"""What a message says."""
 
 from __future__ import annotations
 
@@ -6,12 +6,7 @@ import json
 import re
 from dataclasses import replace
 from datetime import date
-from html.parser import HTMLParser
 from typing import Any
-
-import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from episodes import (
     BREACH,
@@ -42,7 +37,6 @@ from hindsight.message import (
     Document,
     Fact,
     Link,
-    Section,
     Tone,
     compose,
     from_json,
@@ -52,9 +46,9 @@ from hindsight.message import (
     slack_text,
     to_json,
 )
-from hindsight.message.as_slack import BUDGET, FIELD, FIELDS, HEADER, MAX_BLOCKS, SECTION
-from hindsight.policy import Decision, decide
+from hindsight.policy import Decision, Kind, decide
 from hindsight.windows import DayRange
+from hostile import texts
 
 
 def decided(detections: list[Detection], first: int, last: int | None = None, **more: Any) -> Decision:
@@ -76,8 +70,9 @@ def test_the_first_line_stands_alone_on_a_lock_screen() -> None:
     document = told(story("CB", severity=CRITICAL), 1)
     assert document.first_line == (
         "[CRITICAL] flight_delay: recall of v1 is 0.412, below 0.531, since Sat 23 Feb 2013, opened today. "
-        "n = 8,204, 94 % labelled, labels 7 days old, p < 0.001. Owner: ops-ml."
+        "n = 8,204, 94 % labelled. Owner: ops-ml."
     )
+    assert len(document.first_line) <= 200
 
 
 def test_the_plain_message_reads_as_the_person_woken_by_it_needs_it() -> None:
@@ -96,16 +91,14 @@ def test_the_plain_message_reads_as_the_person_woken_by_it_needs_it() -> None:
     incidents = re.findall("inc_[0-9a-f]{16}", plain(document))
     assert plain(document) == (
         "[CRITICAL] flight_delay: recall of v1 is 0.412, below 0.531 (and 1 more), since Sat 23 Feb 2013, "
-        "open for 2 days. n = 8,204, 94 % labelled, labels 7 days old, p < 0.001. And 1 more incident. "
-        "Owner: ops-ml.\n"
+        "open for 1 day. n = 8,204, 94 % labelled. And 1 more incident. Owner: ops-ml.\n"
         "\n"
-        "Performance: critical, since Sat 23 Feb 2013, open for 2 days\n"
+        "Performance: critical, since Sat 23 Feb 2013, open for 1 day\n"
         "  recall of v1 is 0.412, below 0.531 (95 % interval 0.388 to 0.436); "
         "expected 0.590, so 30 % lower.\n"
         "  Today:    recall threshold of v1 in origin=JFK joined\n"
-        "  Since:    Sat 23 Feb 2013; opened on Sat 2 Mar 2013\n"
-        "  Window:   28 days to Sun 24 Feb 2013\n"
-        "  How sure: n = 8,204, 94 % labelled, labels 7 days old, p < 0.001\n"
+        "  Since:    Sat 23 Feb 2013; opened on Sat 2 Mar 2013, when its labels were 7 days old\n"
+        "  How sure: 28 days to Sun 24 Feb 2013: n = 8,204, 94 % labelled, labels 7 days old, p < 0.001\n"
         "  Where:    version v1\n"
         "  Members:  2 of 2 still breach\n"
         "  Rule:     recall threshold (critical): recall is 10 % and more below the reference, "
@@ -115,20 +108,20 @@ def test_the_plain_message_reads_as_the_person_woken_by_it_needs_it() -> None:
         "Label health: warning, since Sun 24 Feb 2013, opened today\n"
         "  Labels are missing: coverage of v1 is 12 %, below 80 % (95 % interval 9.6 % to 14 %). "
         "This says nothing of the model: what it did on these days is not known yet.\n"
-        "  Today:    opened\n"
-        "  Since:    Sun 24 Feb 2013; opened on Sun 3 Mar 2013\n"
-        "  Window:   28 days to Sun 24 Feb 2013\n"
-        "  How sure: n = 25,000, labels 7 days old, p < 0.001\n"
+        "  Since:    Sun 24 Feb 2013; opened on Sun 3 Mar 2013, when its labels were 7 days old\n"
+        "  How sure: 28 days to Sun 24 Feb 2013: n = 25,000, labels 7 days old, p < 0.001\n"
         "  Where:    version v1\n"
         "  Rule:     coverage threshold (warning): 12 % of the predictions have a label where 80 % are due\n"
         "\n"
         "Runbook: https://wiki.example.com/flight-delay?a=1&b=2\n"
         "Run: https://airflow.example.com/dags/monitor__flight_delay\n"
-        "Why this message: 1 incident opened; 1 incident grew.\n"
         "Owner: ops-ml.\n"
-        f"Incidents: {', '.join(incidents)}\n"
+        f"To take it on and stop reminders: hindsight acknowledge flight_delay {incidents[0]}\n"
+        "To hear no more of it: hindsight silence flight_delay --class performance --for 7d --reason WHY\n"
+        f"Incidents: {', '.join(dict.fromkeys(incidents))}\n"
+        "Why this message: 1 incident opened; 1 incident grew.\n"
     )
-    assert len(incidents) == 2
+    assert len(set(incidents)) == 2
 
 
 def test_missing_labels_are_not_told_as_a_bad_model() -> None:
@@ -158,7 +151,7 @@ def test_a_recovery_is_told_as_one() -> None:
 def test_what_was_found_in_silence_is_told_as_that() -> None:
     document = told(story("BBB"), 2)
     assert Fact("Today", "still open; nobody had been told") in document.sections[0].facts
-    assert document.context[0] == (
+    assert document.context[-1] == (
         "Why this message: 1 incident found in silence, still open and told for the first time."
     )
 
@@ -166,13 +159,12 @@ def test_what_was_found_in_silence_is_told_as_that() -> None:
 def test_revisions_and_corrections_are_a_quiet_note() -> None:
     first, later = detection(7, CLEAR, horizon=7), detection(30, BREACH, horizon=30)
     detections = [first, later, detection(30, BREACH)]
-    decision = decided(
-        detections,
-        30,
+    decision = replace(
+        decided(detections, 30),
         revisions=revisions(detections, (), ZONE),
-        corrections=[
-            Correction("inc_x", "the performance incident of Fri 1 Mar 2013 ended on Mon 4 Mar 2013")
-        ],
+        corrections=(
+            Correction("inc_x", "the performance incident of Fri 1 Mar 2013 ended on Mon 4 Mar 2013"),
+        ),
     )
     note = compose(decision, spec(), snapshots=map(snapshot_of, detections)).sections[-1]
     assert (note.heading, note.tone) == ("Revised since it was told", Tone.QUIET)
@@ -186,7 +178,8 @@ def test_revisions_and_corrections_are_a_quiet_note() -> None:
 
 
 def test_a_message_of_corrections_alone_says_so() -> None:
-    decision = decided(story("C"), 0, corrections=[Correction("inc_x", "the incident of May is withdrawn")])
+    corrected = Correction("inc_x", "the incident of May is withdrawn")
+    decision = replace(decided(story("C"), 0), kind=Kind.REVISED, corrections=(corrected,))
     document = compose(decision, spec())
     assert document.first_line == "[REVISED] flight_delay: the incident of May is withdrawn."
     assert document.tone is Tone.QUIET
@@ -199,6 +192,7 @@ def test_a_note_says_what_changed_and_how_the_incident_stands_and_wakes_nobody()
     named = as_told([(stored[0].id, detections[0])])
     waiting = notes({window_of(detections[0]): json.loads(named)[0]}, detections, ZONE)
     decision = decided(detections, 23, stored=stored, notes=waiting)
+    decision = replace(decision, kind=Kind.REVISED, revisions=tuple(waiting), transitions=())
     document = compose(decision, spec(), snapshots=map(snapshot_of, detections))
     assert document.first_line == (
         "[REVISED] flight_delay: recall of v1, 28 days to Fri 22 Feb 2013: BREACH (0.412) with labels 7 days "
@@ -221,15 +215,16 @@ def test_a_summary_of_quiet_days_says_that_they_were_quiet() -> None:
 
 
 def test_a_summary_shows_what_is_open_and_lists_what_has_ended() -> None:
-    detections = [*story("BCC" * 7 + "BB"), missing_labels(3)]
-    document = compose(decided(detections, 0, 22), spec())
-    assert document.title == "flight_delay: 23 days computed, 9 incidents"
-    assert "2 still open: labels are missing" in document.first_line
+    apart = "BCC" + "C" * 5
+    detections = [*story(apart * 7 + "BB"), missing_labels(57)]
+    document = compose(decided(detections, 0, 57), spec())
+    assert document.title == "flight_delay: 58 days computed, 9 incidents"
+    assert "2 still open: recall of v1 is 0.412" in document.first_line
     *still_open, ended = document.sections
-    assert [section.heading.split(":")[0] for section in still_open] == ["Label health", "Performance"]
+    assert [section.heading.split(":")[0] for section in still_open] == ["Performance", "Label health"]
     assert ended.heading == "Resolved within these days: 7 incidents"
     assert ended.items[0] == (
-        "performance, warning, Fri 1 Mar 2013 to Sun 3 Mar 2013: "
+        "performance, warning, Fri 1 Mar 2013 to Sun 3 Mar 2013, recovered after 2 days: "
         "recall of v1 is 0.412, below 0.531 (28 days to Fri 22 Feb 2013)"
     )
     assert ended.items[-1] == "and 2 more"
@@ -244,9 +239,9 @@ def test_members_beyond_five_are_counted() -> None:
 
 
 def test_the_subject_is_the_same_over_an_incident_and_another_for_the_next() -> None:
-    detections = [*story("BBBCCBB"), *story("..B", segment="origin=JFK", severity=CRITICAL)]
+    detections = [*story("BBBCC" + "C" * 5 + "BB"), *story("..BCC", segment="origin=JFK", severity=CRITICAL)]
     stored = [replace(i, told_on=i.opened_on) for i in fold(detections, (), ZONE)]
-    subjects = [compose(decided(detections, day, stored=stored), spec()).subject for day in (0, 2, 5)]
+    subjects = [compose(decided(detections, day, stored=stored), spec()).subject for day in (0, 2, 10)]
     assert subjects[0] == subjects[1] != subjects[2]
     assert re.fullmatch(r"\[hindsight\] flight_delay: performance incident [0-9a-f]{6}", subjects[0])
     assert not re.search(r"\d{4}-\d|Mar", subjects[0]), "a date in the subject would break the thread"
@@ -266,7 +261,8 @@ def test_provisional_truth_is_named() -> None:
     (made,) = story("B")
     snapshot = replace(snapshot_of(made), maturity=Maturity.PROVISIONAL)
     document = compose(decided([made], 0), spec(), snapshots=[snapshot])
-    assert "provisional: less truth than the monitor asks for" in document.first_line
+    assert "94 % labelled, provisional." in document.first_line
+    assert "provisional: less truth than the monitor asks for" in plain(document)
 
 
 def test_a_breach_without_a_figure_is_told_by_its_reason() -> None:
@@ -380,7 +376,8 @@ def test_an_explained_breach_says_what_to_do_where_and_with_what() -> None:
         "usual on such days"
     )
     assert told_of["Since"] == (
-        "Fri 22 Feb 2013; opened on Fri 1 Mar 2013; the level changed about Thu 7 Feb 2013"
+        "Fri 22 Feb 2013; opened on Fri 1 Mar 2013, when its labels were 7 days old; "
+        "the level changed about Thu 7 Feb 2013"
     )
     assert document.first_line == compose(decided(story("B"), 0), spec()).first_line, (
         "it stands alone as before"
@@ -426,24 +423,14 @@ def test_slack_shows_every_fact_and_the_advice_whole_however_many_incidents_ther
     found = {decision.cases[0].incident.id: explained("U" * 50)}
     document = compose(decision, spec(), snapshots=map(snapshot_of, detections), explanations=found)
     (section,) = document.sections
-    assert [fact.label for fact in section.facts][-3:] == ["Where", "Members", "Rule"]
+    labels = "Since, How sure, Where, Likely where, What changed, Likely action, Members, Rule"
+    assert ", ".join(fact.label for fact in section.facts) == labels
     for times in (1, 3, 5):
         blocks = slack_blocks(replace(document, sections=(section,) * times))
         shown = [text["text"] for text in texts(blocks)]
         for fact in section.facts:
             assert shown.count(f"{fact.label}: {fact.value}") == times, (times, fact)
         assert len(blocks) <= 4 + times
-
-
-def test_long_facts_are_cut_before_short_ones() -> None:
-    facts = (Fact("Long", "x" * 1900), Fact("Action", "y" * 300), Fact("Rule", "z"))
-    sections = (Section("head", "lead", facts, ("i" * 700,) * 6),) * 8
-    document = replace(told(story("B"), 0), sections=sections)
-    assert_harmless(document)
-    shown = [text["text"] for text in texts(slack_blocks(document))]
-    assert shown.count("Rule: z") == 8
-    assert max(len(text) for text in shown if text.startswith("Long")) < 600
-    assert shown.count(f"Action: {'y' * 300}") == 8
 
 
 def test_what_is_a_share_stays_one_and_what_is_counted_has_no_interval() -> None:
@@ -476,214 +463,7 @@ def test_what_grew_is_named_for_what_it_became() -> None:
     assert "became a warning" in plain(compose(decision, spec()))
 
 
-# --- hostile text -------------------------------------------------------------------------------
-
-LIVE_SLACK = re.compile(r"<(?!https?://[^<>|\s]+\|[^<>|]*>)")
-UNSEEN = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
-ALLOWED_TAGS = frozenset("html head meta title body div h1 h2 p table tr td ul li a br".split())  # noqa: SIM905
-ALLOWED_ATTRIBUTES = frozenset(
-    "style href lang dir charset name content role cellpadding cellspacing".split()  # noqa: SIM905
-)
-
-
-def texts(block: Any) -> list[dict[str, Any]]:
-    """All text objects of a block."""
-    if isinstance(block, dict):
-        own = [block] if block.get("type") in ("plain_text", "mrkdwn") else []
-        return own + [found for value in block.values() for found in texts(value)]
-    return [found for value in block for found in texts(value)] if isinstance(block, list) else []
-
-
-class Tags(HTMLParser):
-    """Every tag and attribute of a page."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.found: list[tuple[str, dict[str, str | None]]] = []
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found.append((tag, dict(attrs)))
-
-
-def assert_harmless(document: Document) -> None:
-    blocks = slack_blocks(document)
-    assert 2 <= len(blocks) <= MAX_BLOCKS
-    assert sum(len(text["text"]) for text in texts(blocks)) <= BUDGET
-    for block in blocks:
-        assert len(block.get("fields", ())) <= FIELDS
-        assert 1 <= len(block.get("elements", "x")) <= 10
-        assert block["type"] != "section" or block.keys() & {"text", "fields"}
-    for block in blocks:
-        limit = HEADER if block["type"] == "header" else SECTION
-        assert all(1 <= len(text["text"]) <= limit for text in texts(block))
-        assert all(len(text["text"]) <= FIELD for text in block.get("fields", ()))
-    for text in texts(blocks):
-        assert not UNSEEN.search(text["text"])
-        if text["type"] == "mrkdwn":
-            assert not LIVE_SLACK.search(text["text"]), text["text"]
-            assert re.sub(r"&(amp|lt|gt);", "", text["text"]).count("&") == 0, "an entity is cut"
-            assert text["verbatim"] is True
-        else:
-            assert text["emoji"] is False
-    assert not set("<>") & set(slack_text(document))
-    assert 1 <= len(slack_text(document)) <= 500
-    page = html(document)
-    for tag, attributes in Tags(page).found:
-        assert tag in ALLOWED_TAGS
-        assert set(attributes) <= ALLOWED_ATTRIBUTES
-        assert re.match(r"https?://", attributes.get("href") or "https://")
-    for rendered in (page, plain(document)):
-        assert not UNSEEN.search(rendered)
-        rendered.encode()
-    assert "\r" not in plain(document)
-
-
-HOSTILE = [
-    "<!channel>",
-    "<@U1>",
-    "<http://evil|x>",
-    "\u202egnp.exe\u2066",
-    "a\r\nBcc: all@example.com",
-    "</script><img src=x onerror=alert(1)>",
-    "&amp;&&lt;",
-    "`*_~:fire:",
-    "\x00\ud800\ufeff",
-    "$x^2$ {0} %s",
-]
-
-
-def worst_day() -> list[Detection]:
-    """Three hundred detections of every class, whose every name is hostile and 3,000 characters long."""
-    classes = list(IncidentClass)
-    return [
-        detection(
-            0,
-            detector=f"{HOSTILE[number % 10] * 400}{number}"[-3000:],
-            version=f"{HOSTILE[(number + 3) % 10] * 400}"[:3000],
-            segment=f"{HOSTILE[(number + 5) % 10] * 400}{number}"[:3000],
-            metric="<!here>" * 400,
-            reason=HOSTILE[(number + 7) % 10] * 300,
-            incident_class=classes[number % len(classes)],
-            severity=CRITICAL if number % 2 else WARNING,
-            observed=None if number % 5 == 0 else number * 1e-7,
-        )
-        for number in range(300)
-    ]
-
-
-def test_the_worst_day_stays_within_every_limit_and_is_inert() -> None:
-    detections = worst_day()
-    hostile = spec(
-        monitor="<!channel>\r\n" * 300,
-        owner="<@U1>" * 600,
-        runbook="https://wiki.example.com/" + "<>|" * 1000,
-    )
-    links = [
-        Link("<!channel>|" * 100, f"https://example.com/{'&' * 400}"),
-        Link("x", "javascript:alert(1)"),
-    ] * 5
-    corrections = [Correction("inc_x", "<!everyone>" * 300)] * 50
-    for decision in (
-        decided(detections, 0, corrections=corrections),
-        decided(detections, 0, 9, corrections=corrections),
-    ):
-        found = {
-            incident: explained(HOSTILE[number % 10] * 300)
-            for number, incident in enumerate(decision.incidents)
-        }
-        document = compose(
-            decision, hostile, snapshots=map(snapshot_of, detections), links=links, explanations=found
-        )
-        assert_harmless(document)
-        assert from_json(to_json(document)) == document
-        assert len(document.title) <= 150
-        assert len(document.first_line) <= 300
-        shown = " ".join(text["text"] for text in texts(slack_blocks(document)))
-        for incident_class in ("Performance", "Label health", "Inputs", "Data quality", "Pipeline"):
-            assert incident_class in shown, "every incident is there, whatever the names"
-        assert "and 54 more" in shown
-        assert len(html(document)) < 90_000, "mail programs cut what is longer than 102 kB"
-
-
-@pytest.mark.parametrize("name", HOSTILE)
-def test_a_hostile_segment_in_an_explanation_is_inert(name: str) -> None:
-    document = with_explanation(explained(name * 30, against=name))
-    assert_harmless(document)
-    assert from_json(to_json(document)) == document
-    assert all(len(fact.value) <= 500 for fact in document.sections[0].facts)
-
-
-def test_a_hostile_name_in_an_ordinary_message_is_shown_as_it_is() -> None:
-    document = told(story("B", version="<!channel>", segment="a & b"), 0)
-    shown = [text for text in texts(slack_blocks(document)) if "channel" in text["text"]]
-    assert shown
-    assert all(text["type"] == "plain_text" for text in shown), "Slack shows plain text literally"
-    assert "recall of &lt;!channel&gt; in a &amp; b" in slack_text(document)
-    assert "recall of &lt;!channel&gt; in a &amp; b" in html(document)
-    assert "recall of <!channel> in a & b" in plain(document)
-
-
-NASTY = st.lists(st.sampled_from(HOSTILE) | st.text(max_size=8), max_size=5).map("".join)
-SECTIONS = st.builds(
-    Section,
-    heading=NASTY,
-    lead=NASTY,
-    facts=st.lists(st.builds(Fact, label=NASTY, value=NASTY), max_size=4).map(tuple),
-    items=st.lists(NASTY, max_size=4).map(tuple),
-    tone=st.sampled_from(Tone),
-)
-DOCUMENTS = st.builds(
-    Document,
-    kind=st.just("daily"),
-    monitor=NASTY,
-    day=st.dates(date(2000, 1, 1), date(2100, 1, 1)),
-    severity=st.sampled_from(Severity),
-    tone=st.sampled_from(Tone),
-    title=NASTY,
-    subject=NASTY,
-    first_line=NASTY,
-    sections=st.lists(SECTIONS, max_size=4).map(tuple),
-    context=st.lists(NASTY, max_size=4).map(tuple),
-    links=st.lists(
-        st.builds(Link, label=NASTY, url=NASTY | NASTY.map("https://example.com/".__add__)), max_size=4
-    ).map(tuple),
-    thread=NASTY,
-)
-
-
-def stretched(document: Document, times: int) -> Document:
-    """The document with every text and every list that many times as long."""
-    return replace(
-        document,
-        title=document.title * times,
-        first_line=document.first_line * times,
-        context=tuple(line * times for line in document.context) * times,
-        links=tuple(Link(link.label * times, link.url * times) for link in document.links) * times,
-        sections=tuple(
-            replace(
-                section,
-                heading=section.heading * times,
-                lead=section.lead * times,
-                facts=tuple(Fact(fact.label * times, fact.value * times) for fact in section.facts) * times,
-                items=tuple(item * times for item in section.items) * times,
-            )
-            for section in document.sections
-        )
-        * times,
-    )
-
-
-@settings(deadline=None)
-@given(DOCUMENTS, st.sampled_from([1, 1, 6]))
-def test_no_document_whatever_is_in_it_does_harm(document, times) -> None:
-    assert_harmless(stretched(document, times))
-
-
-@settings(deadline=None)
-@given(DOCUMENTS)
-def test_any_document_survives_its_json(document) -> None:
-    assert from_json(to_json(document)) == document
+# --- links and intervals -------------------------------------------------------------------------
 
 
 def test_a_link_is_live_only_if_it_is_safe() -> None:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Never
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
-from hindsight.errors import ConfigError, HindsightError
+from hindsight import cli_incidents, cli_notify
+from hindsight.cli_base import JsonFlag, MonitorArg, err, out, refuse, sentences
+from hindsight.errors import ConfigError
 from hindsight.orchestration.places import spec_of
 
 if TYPE_CHECKING:
@@ -34,13 +33,9 @@ store_app = typer.Typer(
     help="The warehouse schema that statistics, snapshots and incidents live in.", no_args_is_help=True
 )
 app.add_typer(store_app, name="store")
+app.add_typer(cli_incidents.app)
+app.add_typer(cli_notify.app, name="notify")
 
-out, err = Console(), Console(stderr=True)
-
-MonitorArg = Annotated[
-    str, typer.Argument(metavar="MONITOR", help="Name in include/monitors, or the path of a YAML file.")
-]
-JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 StartOption = Annotated[
     str | None, typer.Option(metavar="DAY", help="Only windows that end on this day or later.")
 ]
@@ -48,21 +43,6 @@ EndOption = Annotated[
     str | None, typer.Option(metavar="DAY", help="Only windows that end on this day or earlier.")
 ]
 DAY = "%Y-%m-%d"
-
-
-def refuse(message: str) -> Never:
-    """Say what is wrong on standard error and end with 2."""
-    err.print(message, style="red", markup=False, highlight=False, soft_wrap=True)
-    raise typer.Exit(2)
-
-
-@contextmanager
-def sentences() -> Iterator[None]:
-    """Hindsight's own errors as their sentence, not as a traceback."""
-    try:
-        yield
-    except HindsightError as error:
-        refuse(str(error))
 
 
 @app.command()
@@ -493,24 +473,6 @@ def explain(
 
     with sentences():
         cli_explain.tell(monitor, None if day is None else day.date(), detector, out, in_json=as_json)
-
-
-@app.command()
-def incidents(
-    monitor: Annotated[str | None, typer.Argument(metavar="[MONITOR]", help="Default: all monitors.")] = None,
-    as_json: JsonFlag = False,
-) -> None:
-    """Stretches of time in which a monitor breached: since when, how bad, and whether they still last."""
-    from hindsight.reading import read_incidents
-
-    with sentences():
-        frame = read_incidents(None if monitor is None else spec_of(monitor).monitor)
-    show(
-        frame,
-        as_json,
-        "Incidents",
-        ["id", "monitor", "incident_class", "severity", "since", "opened_on", "resolved_on", "headline"],
-    )
 
 
 @app.command()

@@ -6,6 +6,7 @@
     ├── SourceError            the logs cannot be read as the monitor describes them
     │   └── SourceAbsent       no file lies where they should
     ├── StoreError             the warehouse schema is absent, older, newer or out of reach
+    ├── ActionRefused          somebody wants to do to an incident, or silence, what cannot be done
     └── DeliveryError          a notification was not accepted: `retry` says whether trying again can help
 
 Every message is a full sentence that holds the offending value and the cure, and never a secret.
@@ -62,6 +63,10 @@ class SourceAbsent(SourceError):
 
 class StoreError(HindsightError):
     """The warehouse cannot be used as it is."""
+
+
+class ActionRefused(HindsightError):
+    """What a person asked for cannot be done: to an incident that is over, say, or without an end."""
 
 
 class DeliveryError(HindsightError):

@@ -67,6 +67,18 @@ UPKEEP: Final = (
 )
 """The points of the upkeep, which no run of a monitor reaches."""
 
+DELIVERY: Final = (
+    "notify.finding",
+    "notify.found",
+    "notify.joining",
+    "notify.joined",
+    "notify.updating",
+    "notify.updated",
+    "notify.showing",
+    "notify.shown",
+)
+"""The points of a delivery that has something to ask for, or to bring up to date."""
+
 ANNOUNCING: Final = ("compute_snapshots.announced",)
 """The point that only Airflow's task reaches: its windows are named, and it has not yet succeeded."""
 

@@ -595,7 +595,7 @@ def test_a_registry_of_one_kind_asks_for_its_type_all_the_same(tmp_path: Path) -
         rules.adapter.validate_python(root.plain())
     messages = [finding.message for finding in findings(caught.value, root, rules)]
     assert "unknown detector 'spice' (did you mean 'spike'?)" in messages
-    assert "detectors[1] needs the key 'type'" in messages
+    assert "detectors[1] needs the key 'type', which is one of spike" in messages
 
 
 def test_a_type_without_a_form_is_told_to_whoever_registers_it() -> None:
@@ -605,7 +605,7 @@ def test_a_type_without_a_form_is_told_to_whoever_registers_it() -> None:
         when: complex
 
     with pytest.raises(TypeError, match=r"complex.* has no form in YAML: give it one in FORMS"):
-        Grammar(["f1"], {"odd": Odd}, {"log": Log})
+        Grammar(["f1"], {"odd": Odd}, {"log": Log}).schema()
 
 
 class TestShippedMonitors:

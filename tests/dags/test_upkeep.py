@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from airflow.dag_processing.dagbag import DagBag
-from airflow.sdk import DAG, Asset, PartitionedAssetTimetable
+from airflow.sdk import DAG, Asset, CronTriggerTimetable, PartitionedAssetTimetable
 from airflow.serialization.serialized_objects import DagSerialization
 
 from hindsight.config import load_all
@@ -25,6 +25,7 @@ from worlds import Bench, at, bench_on, label, monitor, odd_logs, prediction, wr
 
 ROOT = Path(__file__).parents[2]
 UPKEEP = ROOT / "dags" / "hindsight_upkeep.py"
+SWEEPER = ROOT / "dags" / "hindsight_sweeper.py"
 EXAMPLE = ROOT / "docs" / "examples" / "retrain_on_snapshots.py"
 
 
@@ -38,14 +39,24 @@ def parsed(path: Path) -> DAG:
 def test_the_upkeep_has_one_task_per_concern_and_none_waits_for_another() -> None:
     dag = parsed(UPKEEP)
     assert dag.dag_id == "hindsight_upkeep"
-    assert set(dag.task_ids) == {"remove_old", "send_unsent", "find_missing"}
+    assert set(dag.task_ids) == {"remove_old", "send_unsent", "find_missing", "stale_silences"}
     assert not [task for task in dag.tasks if task.upstream_task_ids]
     assert (dag.catchup, dag.max_active_runs) == (False, 1)
     assert DagSerialization.deserialize_dag(DagSerialization.serialize_dag(dag)).dag_id == dag.dag_id
     assert len(UPKEEP.read_text().splitlines()) < 40
 
 
-@pytest.mark.parametrize("path", [UPKEEP, EXAMPLE], ids=lambda path: path.stem)
+def test_the_sweeper_sends_every_ten_minutes_one_at_a_time() -> None:
+    dag = parsed(SWEEPER)
+    assert (dag.dag_id, dag.task_ids) == ("hindsight_sweeper", ["send_unsent"])
+    assert (dag.catchup, dag.max_active_runs) == (False, 1)
+    assert isinstance(dag.timetable, CronTriggerTimetable)
+    assert dag.timetable.expression == "*/10 * * * *"
+    assert DagSerialization.deserialize_dag(DagSerialization.serialize_dag(dag)).dag_id == dag.dag_id
+    assert len(SWEEPER.read_text().splitlines()) < 40
+
+
+@pytest.mark.parametrize("path", [UPKEEP, SWEEPER, EXAMPLE], ids=lambda path: path.stem)
 def test_parsing_imports_nothing_that_only_tasks_need(path: Path) -> None:
     program = (
         f"import sys, runpy; runpy.run_path({str(path)!r});"

@@ -78,6 +78,39 @@ def test_slack_takes_a_message_and_its_answer_can_be_replied_to(
     assert (second.text, second.thread) == ("It is over.", posted["ts"])
 
 
+def test_a_message_is_updated_in_place_and_found_again_by_its_metadata(
+    receivers: Receivers, slack: WebClient
+) -> None:
+    metadata = {"event_type": "ours", "event_payload": {"key": "k1"}}
+    first = slack.chat_postMessage(channel="#ml-alerts", text="Recall fell", metadata=metadata)
+    slack.chat_postMessage(channel="#ml-alerts", text="Still low", thread_ts=first["ts"])
+    slack.chat_update(channel=first["channel"], ts=first["ts"], text="Recall recovered")
+    assert [message.text for message in receivers.mailbox] == ["Recall recovered", "Still low"]
+    (listed,) = slack.conversations_list(types="public_channel")["channels"]
+    assert (listed["id"], listed["name"]) == (first["channel"], "ml-alerts")
+    (found,) = slack.conversations_history(channel=listed["id"], oldest="1", include_all_metadata=True)[
+        "messages"
+    ]
+    assert (found["ts"], found["metadata"]) == (first["ts"], metadata)
+    answers = slack.conversations_replies(channel=listed["id"], ts=first["ts"])["messages"]
+    assert [each["text"] for each in answers] == ["Recall recovered", "Still low"]
+    later = str(float(first["ts"]) + 9)
+    assert slack.conversations_history(channel=listed["id"], oldest=later)["messages"] == []
+    with pytest.raises(SlackApiError, match="message_not_found"):
+        slack.chat_update(channel=first["channel"], ts="1.0", text="nothing")
+
+
+def test_a_chart_is_uploaded_where_slack_says(receivers: Receivers, slack: WebClient) -> None:
+    begun = slack.files_getUploadURLExternal(filename="chart.png", length=3)
+    assert httpx.post(begun["upload_url"], content=b"png").status_code == 200
+    done = slack.files_completeUploadExternal(files=[{"id": begun["file_id"], "title": "chart.png"}])
+    assert [each["id"] for each in done["files"]] == [begun["file_id"]]
+    kept = receivers.mailbox.path.with_suffix(".files") / f"{begun['file_id']}.png"
+    assert kept.read_bytes() == b"png"
+    elsewhere = begun["upload_url"].replace(begun["file_id"], "..%2fx")
+    assert httpx.post(elsewhere, content=b"png").status_code == 404
+
+
 def test_slack_knows_its_token(receivers: Receivers, slack: WebClient) -> None:
     assert slack.auth_test()["ok"] is True
     stranger = WebClient(token="xoxb-other", base_url=receivers.addresses.slack_api)

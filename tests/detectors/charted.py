@@ -4,40 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date, timedelta
 from typing import Any, Final
 
 import numpy as np
 
+from detectors.points import day
 from hindsight.detectors import BaseDetector, Finding, Point, Series
 from hindsight.detectors.changepoint import Changepoint
 from hindsight.detectors.charted import Charted
 from hindsight.detectors.cusum import Cusum
 from hindsight.detectors.ewma import Ewma
-from hindsight.domain.values import Maturity, Status
 from hindsight.metrics import METRICS
 from hindsight.metrics.expectation import Expected
-
-FIRST: Final = date(2024, 6, 3)
-"""A Monday."""
 
 ERROR: Final = 0.0095
 """What a day of 1,000 rows at an accuracy of 0.90 is off."""
 
 
-def point(day: int, value: float | None, error: float | None = 0.0095, **changes: Any) -> Point:
-    at = FIRST + timedelta(days=day)
-    made = Point(
-        start=at,
-        end=at,
-        value=value,
-        standard_error=error,
-        n=1000,
-        coverage=0.95,
-        maturity=Maturity.MATURE,
-        status=Status.OK if value is not None else Status.UNDEFINED,
-    )
-    return replace(made, **changes)
+def point(number: int, value: float | None, error: float | None = ERROR, **changes: Any) -> Point:
+    """A day that is as surely known as one of 1,000 rows at an accuracy of 0.90."""
+    return day(number, value, error, **changes)
 
 
 def expecting(value: float) -> Expected:
@@ -45,7 +31,7 @@ def expecting(value: float) -> Expected:
 
 
 def points(
-    values: Sequence[float] | np.ndarray[Any, Any], first: int = 0, error: float = 0.0095
+    values: Sequence[float] | np.ndarray[Any, Any], first: int = 0, error: float = ERROR
 ) -> list[Point]:
     return [point(first + i, float(value), error) for i, value in enumerate(values)]
 

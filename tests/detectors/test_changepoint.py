@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from detectors.charted import FIRST, points, series
+from detectors.charted import points, series
+from detectors.points import FIRST
 from hindsight.detectors import Finding, Point
 from hindsight.detectors.changepoint import Changepoint, levels
 from hindsight.domain.values import Maturity, Severity, Span, Verdict

@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from detectors.charted import FIRST, expecting, point, points
+from detectors.charted import expecting, point, points
+from detectors.points import FIRST
 from hindsight.detectors import Point
 from hindsight.detectors.methods.seasonality import Seasonality, seasonality
 

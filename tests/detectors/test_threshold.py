@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import replace
-from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import numpy as np
 import pytest
 
 from commands import CHURN
-from detectors.points import day, share_day
+from detectors.points import FIRST, day, share_day
 from hindsight.config.loading import load
 from hindsight.detectors import DETECTORS, Finding, Point, Series
 from hindsight.detectors.threshold import Threshold
@@ -23,7 +22,6 @@ from hindsight.domain.values import (
     Maturity,
     Severity,
     Span,
-    Status,
     Verdict,
 )
 from hindsight.errors import ConfigError
@@ -32,21 +30,10 @@ from hindsight.metrics.expectation import Expected
 
 ONE_OF = "a threshold takes either `min` and/or `max`, or `relative`, or `cost`"
 BREACH, CLEAR, INSUFFICIENT = Verdict.BREACH, Verdict.CLEAR, Verdict.INSUFFICIENT
-DAY = date(2024, 6, 30)
 
 
 def point(value: float | None, error: float | None = 0.01, **changes: Any) -> Point:
-    made = Point(
-        start=DAY,
-        end=DAY,
-        value=value,
-        standard_error=error,
-        n=1000,
-        coverage=0.95,
-        maturity=Maturity.MATURE,
-        status=Status.OK if value is not None else Status.UNDEFINED,
-    )
-    return replace(made, **changes)
+    return day(27, value, error, **changes)
 
 
 def series(
@@ -389,7 +376,7 @@ def test_a_value_that_sits_on_the_bound_breaches_as_seldom_as_the_evidence_says(
 
 
 def test_the_window_is_shown_with_its_first_and_last_day() -> None:
-    shown = point(0.5, start=DAY - timedelta(days=27))
+    shown = point(0.5, start=FIRST)
     assert (shown.end - shown.start).days == 27
     assert shown.usable
     assert not replace(shown, maturity=Maturity.PROVISIONAL).usable

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import re
+import ssl
 import traceback
 from dataclasses import replace
 from datetime import date
+from email.message import EmailMessage
+from pathlib import Path
 from typing import Any
 
 import pytest
 from aiosmtpd.smtp import AuthResult
 
 from episodes import CRITICAL, ZONE, run, spec, story
+from hindsight.config.loading import json_schema
 from hindsight.domain.values import Notify, Severity
 from hindsight.errors import ConnectionMissing, DeliveryError
 from hindsight.incidents import fold, replay
 from hindsight.message import Document, Tone, compose, html, plain
-from hindsight.notifiers import ConnectionInfo, Email
+from hindsight.notifiers import ConnectionInfo, Email, Parcel, Picture, Sent, channels
 from hindsight.policy import decide
 from hindsight.windows import DayRange
-from receivers import Mailbox, free_port, mail_server
+from letters import PICTURE, PNG
+from receivers import Mailbox, free_port, mail_server, self_signed
 
 PASSWORD = "mail-verysecret"
 EMAIL = Email("smtp_default", ("kim@example.com", "ops-ml@example.com"))
@@ -42,13 +48,19 @@ def connection(port: int, **extra: Any) -> ConnectionInfo:
     return ConnectionInfo("smtp", "127.0.0.1", port, extra={**options, **extra})
 
 
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory) -> Path:
+    return self_signed(tmp_path_factory.mktemp("tls"))
+
+
 def send(port: int, document: Document | None = None, key: str = "key-1", **extra: Any) -> str | None:
-    return EMAIL.send(document or message(), key, lambda _: connection(port, **extra))
+    parcel = Parcel(document or message(), key)
+    return EMAIL.send(parcel, lambda _: connection(port, **extra)).provider_id
 
 
 def failure(port: int, info: ConnectionInfo | None = None) -> DeliveryError:
     with pytest.raises(DeliveryError) as caught:
-        EMAIL.send(message(), "key-1", lambda _: info or connection(port))
+        EMAIL.send(Parcel(message(), "key-1"), lambda _: info or connection(port))
     assert PASSWORD not in "".join(traceback.format_exception(caught.value)) + repr(info)
     assert "(connection 'smtp_default')" in str(caught.value)
     return caught.value
@@ -172,7 +184,7 @@ def test_a_connection_without_a_sender_is_named() -> None:
 
 def failure_without_server(info: ConnectionInfo) -> DeliveryError:
     with pytest.raises(DeliveryError) as caught:
-        EMAIL.send(message(), "k", lambda _: info)
+        EMAIL.send(Parcel(message(), "k"), lambda _: info)
     return caught.value
 
 
@@ -181,7 +193,7 @@ def test_a_missing_connection_is_left_to_the_caller() -> None:
         raise ConnectionMissing(name)
 
     with pytest.raises(ConnectionMissing):
-        EMAIL.send(message(), "k", connect)
+        EMAIL.send(Parcel(message(), "k"), connect)
 
 
 def test_line_ends_in_a_name_make_no_header() -> None:
@@ -206,7 +218,106 @@ def test_line_ends_in_a_name_make_no_header() -> None:
     assert len(mail["Subject"]) <= 200
 
 
-@pytest.mark.parametrize("to", [(), ("kim",), ("kim@example.com\r\nBcc: x@y",), ("a@b, c@d",)])
+# --- Recipients, each by itself -------------------------------------------------------------------
+
+
+def test_each_recipient_gets_the_same_mail_in_an_envelope_of_their_own() -> None:
+    with mail_server(Mailbox()) as mailbox:
+        names = []
+        for key, channel in channels((EMAIL,)).items():
+            sent = channel.send(Parcel(message(), f"key-1/{key}"), lambda _: connection(mailbox.port))
+            names.append(sent.provider_id)
+    assert [recipients for recipients, _ in mailbox.mails] == [["kim@example.com"], ["ops-ml@example.com"]]
+    first, second = (mail for _, mail in mailbox.mails)
+    assert first["To"] == second["To"] == "kim@example.com, ops-ml@example.com"
+    assert names[0] == names[1] == first["Message-ID"] == second["Message-ID"]
+    assert first["References"] == second["References"]
+
+
+@pytest.mark.parametrize("code, retry", [(550, False), (553, False), (450, True), (451, True), (452, True)])
+def test_one_who_is_refused_keeps_nobody_else_waiting(code, retry) -> None:
+    outcomes = {}
+    with mail_server(Mailbox(refuses={"kim@example.com": code})) as mailbox:
+        for channel in EMAIL.channels():
+            try:
+                channel.send(Parcel(message(), "k"), lambda _: connection(mailbox.port))
+            except DeliveryError as error:
+                outcomes[channel.recipient] = (str(error), error.retry, error.ambiguous)
+    said = f"the mail server (connection 'smtp_default') refused every recipient (kim@example.com: {code})."
+    assert outcomes == {"kim@example.com": (said, retry, False)}
+    assert [recipients for recipients, _ in mailbox.mails] == [["ops-ml@example.com"]]
+
+
+def test_who_is_named_by_themselves_is_no_key_of_the_file() -> None:
+    assert "recipient" not in str(json_schema())
+    with pytest.raises(TypeError, match="recipient"):
+        Email("smtp_default", ("kim@example.com",), recipient="kim@example.com")  # type: ignore[call-arg]
+
+
+# --- Charts ---------------------------------------------------------------------------------------
+
+
+def with_chart(port: int, picture: Picture = PICTURE) -> Sent:
+    parcel = Parcel(message(), "key-1", pictures=(picture,))
+    return EMAIL.send(parcel, lambda _: connection(port))
+
+
+def test_a_chart_lies_in_the_mail_itself() -> None:
+    with mail_server(Mailbox()) as mailbox:
+        sent = with_chart(mailbox.port)
+    ((_, mail),) = mailbox.mails
+    kinds = [part.get_content_type() for part in mail.walk()]
+    assert kinds == ["multipart/alternative", "text/plain", "multipart/related", "text/html", "image/png"]
+    image = next(part for part in mail.walk() if part.get_content_type() == "image/png")
+    assert image.get_content() == PNG
+    assert image.get_content_disposition() == "inline"
+    assert image.get_filename() == "lift_0.1_.png"
+    (shown,) = re.findall(r"<img[^>]*>", page_of(mail))
+    assert f'src="cid:{image["Content-ID"].strip("<>")}"' in shown
+    assert f'alt="{PICTURE.alt}"' in shown
+    assert page_of(mail).rstrip().endswith("</div></body></html>")
+    assert sent.remarks == ()
+
+
+def page_of(mail: EmailMessage) -> str:
+    return next(part for part in mail.walk() if part.get_content_type() == "text/html").get_content()
+
+
+def test_a_chart_that_makes_the_mail_too_large_holds_back_no_text() -> None:
+    large = Picture("chart.png", PNG * 20_000, "alt")
+    with mail_server(Mailbox(), data_size_limit=500_000) as mailbox:
+        sent = with_chart(mailbox.port, large)
+    ((_, mail),) = mailbox.mails
+    assert "image/png" not in [part.get_content_type() for part in mail.walk()]
+    assert sent == Sent(
+        mail["Message-ID"], ("The mail server found the message too large: it went without its chart.",)
+    )
+
+
+def test_a_mail_that_is_too_large_without_a_chart_is_given_up() -> None:
+    with mail_server(Mailbox(after_data="552 too large")) as mailbox:
+        error = failure(mailbox.port)
+    assert (error.retry, error.ambiguous) == (False, False)
+    assert "answered 552 and refused the message" in str(error)
+    assert mailbox.mails == []
+
+
+def test_a_certificate_that_is_not_trusted_is_told(certificate) -> None:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate)
+    with mail_server(Mailbox(), tls_context=context, require_starttls=True) as mailbox:
+        starttls = connection(mailbox.port, disable_tls="false")
+        error = failure(mailbox.port, starttls)
+        trusting = replace(starttls, extra={**starttls.extra, "ssl_context": "none"})
+        EMAIL.send(Parcel(message(), "k"), lambda _: trusting)
+    assert (error.retry, error.ambiguous) == (False, False)
+    assert "shows a certificate that is not trusted" in str(error)
+    assert len(mailbox.mails) == 1
+
+
+@pytest.mark.parametrize(
+    "to", [(), ("kim",), ("kim@example.com\r\nBcc: x@y",), ("a@b, c@d",), ("=?q?=0D?=@b",)]
+)
 def test_addresses_that_are_none_are_refused(to) -> None:
     with pytest.raises(ValueError, match="address"):
         Email("smtp_default", to)

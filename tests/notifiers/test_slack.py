@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import logging
 import traceback
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -14,15 +15,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from episodes import ZONE, run, spec, story
-from hindsight.domain.values import Notify, Severity
+from hindsight.domain.values import Severity
 from hindsight.errors import ConnectionMissing, DeliveryError
-from hindsight.incidents import replay
-from hindsight.message import Document, compose, slack_blocks, slack_text
-from hindsight.notifiers import ConnectionInfo, Slack, SlackWebhook
+from hindsight.message import Document, slack_blocks, slack_text
+from hindsight.notifiers import ConnectionInfo, Parcel, Slack, SlackWebhook
 from hindsight.notifiers.answers import LONGEST_WAIT, not_before
-from hindsight.policy import decide
-from hindsight.windows import DayRange
+from letters import opened
 from receivers import (
     CHANNEL,
     DROPS_AFTER_ACCEPTING,
@@ -48,8 +46,7 @@ def slack() -> Iterator[Receiver]:
 
 @pytest.fixture(scope="module")
 def document() -> Document:
-    day = DayRange(run(0), run(0))
-    return compose(decide(Notify.LIVE, day, replay(story("B"), (), ZONE))[0], spec())
+    return opened(Severity.WARNING)
 
 
 def connections(address: str, timeout: int = 5) -> dict[str, ConnectionInfo]:
@@ -64,7 +61,8 @@ def connections(address: str, timeout: int = 5) -> dict[str, ConnectionInfo]:
 
 
 def send(notifier: Slack | SlackWebhook, document: Document, address: str, timeout: int = 5) -> str | None:
-    return notifier.send(document, "outbox-key-1", connections(address, timeout).__getitem__)
+    parcel = Parcel(document, "outbox-key-1")
+    return notifier.send(parcel, connections(address, timeout).__getitem__).provider_id
 
 
 def failure(
@@ -118,7 +116,7 @@ def test_a_webhooks_address_is_put_together_as_airflow_does(slack, document, inf
     filled = replace(
         info, host=info.host and info.host.format(bare), password=(info.password or "").format(slack.address)
     )
-    WEBHOOK.send(document, "k", {"slack_hook": filled}.__getitem__)
+    WEBHOOK.send(Parcel(document, "k"), {"slack_hook": filled}.__getitem__)
     assert slack.requests[0][0] == path
 
 
@@ -258,7 +256,7 @@ def test_a_connection_without_its_secret_is_named(document, notifier) -> None:
     with pytest.raises(
         DeliveryError, match=f"the connection '{notifier.connection}' has no password"
     ) as caught:
-        notifier.send(document, "k", lambda _: ConnectionInfo(host="http://127.0.0.1:1"))
+        notifier.send(Parcel(document, "k"), lambda _: ConnectionInfo(host="http://127.0.0.1:1"))
     assert not caught.value.retry
 
 
@@ -269,9 +267,37 @@ def test_an_address_that_is_none_is_a_fault_of_the_connection(document, notifier
         if notifier is WEBHOOK:
             broken = ConnectionInfo(password=f"{nonsense}://{HOOK}")
         with pytest.raises(DeliveryError) as caught:
-            notifier.send(document, "k", lambda _, broken=broken: broken)
+            notifier.send(Parcel(document, "k"), lambda _, broken=broken: broken)
         assert TOKEN not in str(caught.value)
         assert HOOK not in "".join(traceback.format_exception(caught.value))
+
+
+@NOTIFIERS
+def test_a_proxy_of_the_environment_is_heeded_and_so_are_its_exceptions(
+    slack, document, notifier, monkeypatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", slack.address)
+    monkeypatch.setenv("http_proxy", slack.address)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.setattr(urllib.request, "_opener", None)  # it reads the environment once a process
+    send(notifier, document, "http://slack.invalid")
+    ((path, _, _),) = slack.requests
+    assert path.startswith("http://slack.invalid/")
+    monkeypatch.setenv("no_proxy", "slack.invalid")
+    assert "could not be reached" in str(failure(notifier, document, "http://slack.invalid"))
+    assert len(slack.requests) == 1
+
+
+@NOTIFIERS
+def test_a_proxy_of_the_connection_goes_before_that_of_the_environment(
+    slack, document, notifier, monkeypatch
+) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    there = connections("http://slack.invalid")
+    proxied = {name: replace(i, extra={**i.extra, "proxy": slack.address}) for name, i in there.items()}
+    notifier.send(Parcel(document, "k"), proxied.__getitem__)
+    assert len(slack.accepted) == 1
 
 
 @NOTIFIERS
@@ -280,7 +306,7 @@ def test_a_missing_connection_is_left_to_the_caller(document, notifier) -> None:
         raise ConnectionMissing(name)
 
     with pytest.raises(ConnectionMissing):
-        notifier.send(document, "k", connect)
+        notifier.send(Parcel(document, "k"), connect)
 
 
 def test_a_slack_without_a_channel_is_refused() -> None:

@@ -15,10 +15,11 @@ from hindsight.domain.values import Severity
 from hindsight.errors import HindsightError
 from hindsight.message import Document, Tone, to_json
 from hindsight.notifiers import FALLBACK, channel_key
+from hindsight.orchestration import factory
 from hindsight.orchestration.places import last_day
 from hindsight.orchestration.runtime import command_line_runtime
-from hindsight.orchestration.steps import UpkeepStep
-from hindsight.orchestration.upkeep import REMOVE, monitors, tend
+from hindsight.orchestration.steps import SweepStep, UpkeepStep
+from hindsight.orchestration.upkeep import REMOVE, monitors, sweep, tend
 from hindsight.store import Store
 
 SECOND = CHURN.replace("monitor: churn", "monitor: second") + "retention: {statistics: 21d, snapshots: 21d}\n"
@@ -97,9 +98,38 @@ def test_what_lies_unsent_is_sent_and_a_receiver_that_is_away_holds_back_no_othe
     assert state_of("second") is Delivery.LOGGED
     assert done["second"]["logged"] == 1
     assert state_of("churn") is Delivery.DEAD
-    (sentence,) = failed
+    sentence, given_up = failed
     assert "churn were not delivered" in sentence
     assert "no longer names this notifier" in sentence
+    assert given_up == (
+        "1 notifications of churn were given up within the last day; `hindsight notify resend` sends one "
+        "again: slack: the monitor no longer names this notifier"
+    )
+
+
+def test_the_sweeper_sends_what_is_due_and_reads_no_other_monitor(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+    find = factory.monitors
+    monkeypatch.setattr(factory, "monitors", lambda folder, only: read.append(only) or find(folder, only))
+    assert sweep(command_line_runtime()) == ({}, [])
+    assert read == []
+    enqueue("second", channel_key(FALLBACK))
+    enqueue("gone", channel_key(FALLBACK))
+    enqueue("broken", channel_key(FALLBACK))
+    done, failed = sweep(command_line_runtime())
+    assert (done["second"]["logged"], failed) == (1, [])
+    assert read == ["broken", "gone", "second"], "churn had nothing to send"
+    assert state_of("second") is Delivery.LOGGED
+    assert state_of("gone") is Delivery.PENDING
+
+
+def test_the_sweepers_task_fails_with_what_it_could_not_send(root: Path) -> None:
+    enqueue("churn", "slack:nobody-names-it")
+    with pytest.raises(HindsightError, match="the monitor no longer names this notifier"):
+        SweepStep(task_id="send_unsent").execute({})  # type: ignore[typeddict-item]
+    assert SweepStep(task_id="send_unsent").execute({}) == {}  # type: ignore[typeddict-item]
 
 
 def test_what_a_monitor_without_a_sound_file_left_unsent_is_told_of(root: Path) -> None:
@@ -141,8 +171,9 @@ def test_old_results_are_removed_where_a_monitor_says_so(root: Path) -> None:
 def test_the_command_does_the_same_for_one_or_all(root: Path) -> None:
     assert said("upkeep", "churn").splitlines() == [
         "remove_old of churn: statistics 0, snapshots 0, detections 0",
-        "send_unsent of churn: sent 0, logged 0, failed 0",
+        "send_unsent of churn: sent 0, logged 0, failed 0, repeated 0, waiting 0",
         "find_missing of churn: missing 0",
+        "stale_silences of churn: silences 0, stale 0",
     ]
     result = command("upkeep")
     assert result.exit_code == 2

@@ -22,5 +22,6 @@ def bench(session_bench: Bench) -> Iterator[Bench]:
     yield session_bench
     with session_bench.store.transaction() as connection:
         tables = "statistic, window_state, snapshot, detection, incident, notification, cut, retained"
+        tables += ", telling, thread, action, silence"
         connection.execute(sa.text("set local search_path to hindsight"))
         connection.execute(sa.text(f"truncate {tables}"))

@@ -111,7 +111,7 @@ def test_the_registry_names_the_points_of_the_code_and_no_others() -> None:
                 (point,) = node.args
                 assert isinstance(point, ast.Constant), f"{path}:{node.lineno}: the name is not written out"
                 named[point.value] += 1
-    assert set(named) == {*faults.POINTS, *faults.UPKEEP, *faults.ANNOUNCING}
+    assert set(named) == {*faults.POINTS, *faults.DELIVERY, *faults.UPKEEP, *faults.ANNOUNCING}
     assert all(times == 1 for times in named.values()), "a name stands for one place"
 
 
@@ -185,7 +185,7 @@ def assert_told_once(world: World, name: str, url: str, *, again: bool) -> None:
     with store.transaction() as connection:
         rows = store.notifications(connection, "odd")
     store.dispose()
-    assert {row.state for row in rows} <= {Delivery.SENT, Delivery.SUPPRESSED}
+    assert {row.state for row in rows} <= {Delivery.SENT, Delivery.MERGED, Delivery.SUPPRESSED}
     assert world.told[name] <= len(world.slack.accepted) <= world.told[name] + again
 
 

@@ -21,11 +21,12 @@ from hindsight.config.expansion import domain, names
 from hindsight.config.findings import Finding, did_you_mean
 from hindsight.config.tree import HOLE, Path, dotted, quoted
 from hindsight.domain.spec import Location, MonitorSpec
-from hindsight.domain.values import NAMED_AT_ONCE, NO_LABELS, Convention, Task
+from hindsight.domain.values import ALL, NAMED_AT_ONCE, NO_LABELS, Convention, Task
 from hindsight.metrics import ALWAYS, EXPANDED, Metric, find, prototype
 from hindsight.metrics.base import Part
 from hindsight.metrics.inputs.calls import OfCalls
 from hindsight.metrics.inputs.feature import Binned
+from hindsight.notifiers import channels
 from hindsight.sources import SOURCES
 from hindsight.sources.database import leaves_its_brackets
 from hindsight.statistics.quality import ODDITIES
@@ -288,6 +289,30 @@ def _quality(spec: MonitorSpec) -> Iterator[Fault]:
             yield ("quality", reason), f"nothing is counted as {quoted(reason)}{meant}"
 
 
+def _notifiers(spec: MonitorSpec) -> Iterator[Fault]:
+    """What makes no sense in an entry of notify, or beside another: an address is told by one of them."""
+    first: dict[str, int] = {}
+    for index, entry in present(spec.notify):
+        with suppress(AttributeError):  # a hole in one entry says nothing of the next
+            for key, channel in channels((entry,)).items():
+                if first.setdefault(key, index) != index:
+                    where = ", ".join(map(str, channel.address.values())) or key.partition(":")[0]
+                    cure = "make it one entry, or give them another `when` each"
+                    yield ("notify", index), f"notify[{first[key]}] leads to {where} already: {cure}"
+        with suppress(AttributeError):
+            if entry.quiet and entry.quiet.start == entry.quiet.end:
+                cure = 'name a stretch of the day such as "22:00-07:00", or leave it out'
+                yield ("notify", index, "quiet"), f"quiet hours {entry.quiet} end when they begin: {cure}"
+        with suppress(AttributeError):
+            for number, segment in present(entry.segments):
+                column = segment.partition("=")[0]
+                if column not in (ALL, *whole(spec.segments)):
+                    known = ", ".join(whole(spec.segments)) or "none"
+                    which = quoted(column) + f" of {segment}" * (segment != column)
+                    must = f"is not one of the monitor's segments, which are {known}"
+                    yield ("notify", index, "segments", number), f"{which} {must}"
+
+
 def _repeats(spec: MonitorSpec, path: tuple[str, ...]) -> Iterator[Fault]:
     first: dict[Any, int] = {}
     items: Any = reduce(getattr, path, cast("Any", spec))
@@ -489,6 +514,7 @@ RULES: Final[tuple[Callable[[MonitorSpec], Iterator[Fault]], ...]] = (
     _horizons,
     grain.faults,
     keeping.faults,
+    _notifiers,
     _reference,
     _detector_names,
 )

@@ -52,8 +52,6 @@ def _finding(detail: Any, path: Path, at_key: bool, grammar: Grammar) -> Finding
         return Finding((*path, "type"), f"{subject} needs the key 'type', which is one of {kinds}")
     if kind == "union_tag_invalid":
         return _unknown_kind((*path, "type"), value["type"], grammar)
-    if kind == "literal_error":  # where only one kind is registered, it is no union
-        return _unknown_kind(path, value, grammar)
     if kind in _MAPPING:
         return Finding(path, f"{subject} must be a mapping of keys to values, but is {shown(value)}")
     if kind == "tuple_type":

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Final, Literal, get_args
 from pydantic import (
     AfterValidator,
     Field,
+    GetCoreSchemaHandler,
     StrictBool,
     StrictFloat,
     StrictInt,
@@ -22,7 +23,7 @@ from pydantic import (
     WithJsonSchema,
     WrapValidator,
 )
-from pydantic_core import PydanticCustomError
+from pydantic_core import CoreSchema, PydanticCustomError
 
 from hindsight.config.tree import HOLE
 from hindsight.domain.spec import (
@@ -35,6 +36,7 @@ from hindsight.domain.spec import (
     PredictionLog,
 )
 from hindsight.domain.values import Budget, Hours, Length, Severity
+from hindsight.notifiers.slack_forms import MENTION, MENTION_WORDS
 
 ON_ONE_LINE: Final = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+$"
 """No control characters, line breaks or changes of writing direction, so that no text can pose as another."""
@@ -49,6 +51,18 @@ class Words:
     noun: str = ""
 
 
+class Once:
+    """The last annotation of a form that many keys share: pydantic works it out for the first only."""
+
+    def __init__(self) -> None:
+        self._schema: CoreSchema | None = None
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        if self._schema is None:
+            self._schema = handler(source)
+        return self._schema
+
+
 def said(form: Any, expected: str, names: Iterable[str] = (), noun: str = "") -> Any:
     """A form whose refusal is told in our words, and which lets a hole through."""
     words = Words(expected, tuple(names), noun)
@@ -61,7 +75,7 @@ def said(form: Any, expected: str, names: Iterable[str] = (), noun: str = "") ->
         except ValidationError:
             raise PydanticCustomError("said", "{words}", {"words": words}) from None
 
-    return Annotated[form, WrapValidator(check), words]
+    return Annotated[form, WrapValidator(check), words, Once()]
 
 
 def holed(form: Any) -> Any:
@@ -145,6 +159,8 @@ KEYS: Final[Mapping[str | tuple[type, str], Any]] = {
     ),
     "severity": LOUD,
     "min_severity": LOUD,
+    "mention": listed(text(MENTION, MENTION_WORDS)),
+    "mention_severity": LOUD,
     "runbook": text(r"^https?://[^\s\x00-\x1f\x7f]+$", "an address that begins with http:// or https://"),
     "query": text(r"\S", "the text of a SELECT statement"),
     (MaturityRule, "min_coverage"): said(

@@ -8,11 +8,12 @@ models that differ only in how a value is written: a horizon as `7d`, a duration
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import types
 from collections.abc import Iterable, Mapping
 from enum import Enum
-from functools import cached_property, lru_cache
-from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin, get_type_hints
+from functools import cache, cached_property, lru_cache
+from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, create_model
 
@@ -30,6 +31,7 @@ from hindsight.config.forms import (
     words_of,
     written,
 )
+from hindsight.config.lazily import Lazily, of_type
 from hindsight.config.prose import field_notes, summary
 from hindsight.config.tree import HOLE, Path
 from hindsight.detectors import DETECTORS
@@ -50,6 +52,7 @@ class Grammar:
     ) -> None:
         metric = metric_form(tuple(metrics))
         self._metrics = tuple(metrics)
+        self._forms: dict[Any, Any] = {}
         self._models: dict[Any, type[BaseModel]] = {}
         self._keys = dict(KEYS) | {"metric": metric, "metrics": listed(metric), "also": listed(metric)}
         self._keys |= {"detectors": self._kinds(detectors), "notify": self._kinds(notifiers)}
@@ -65,7 +68,7 @@ class Grammar:
     def schema(self) -> dict[str, Any]:
         """JSON Schema of a whole monitor file, for editors, with the docstrings as help."""
         schema = self.document.model_json_schema()
-        for (cls, _), model in self._models.items():
+        for (cls, *_), model in self._models.items():
             place = schema if model is self.document else schema["$defs"].get(model.__name__, {})
             for name, note in field_notes(cls).items():
                 if name in place.get("properties", {}):
@@ -80,44 +83,68 @@ class Grammar:
                 continue
             fields = [model.model_fields[step] for model in models if step in model.model_fields]
             if fields:
-                models = [model for field in fields for model in _models_in(field.annotation)]
+                forms = [part for field in fields for part in (field.annotation, *field.metadata)]
+                models = [model for form in forms for model in _models_in(form)]
             else:  # the kind of an entry, or the name of one in a mapping
                 models = [model for model in models if step in _kind(model)] or models
         return [key for model in models for key in model.model_fields]
 
     def _kinds(self, registry: Mapping[str, type]) -> Any:
         """A list of entries, each of the registered kind that its `type` names."""
-        kinds = [self._dataclass(cls, kind) for kind, cls in registry.items()]
-        # One kind alone needs no telling apart, and pydantic refuses to.
-        entry = Annotated[union(kinds), Field(discriminator="type")] if len(kinds) > 1 else kinds[0]
-        return listed(holed(entry))
 
-    def _dataclass(self, cls: type, kind: str | None = None) -> Any:
-        model = self._model(cls, kind)
+        def kind_of(entry: Any) -> str:
+            kind = entry.get("type") if isinstance(entry, Mapping) else None
+            # What is of no kind is refused by each in the same words.
+            return kind if isinstance(kind, str) and kind in registry else next(iter(registry))
+
+        def form(kind: str) -> Any:
+            return of_type(kind, self._dataclass(registry[kind], kind))
+
+        def every() -> Any:
+            kinds = [self._dataclass(cls, kind) for kind, cls in registry.items()]
+            # One kind alone needs no telling apart, and pydantic refuses to.
+            return Annotated[union(kinds), Field(discriminator="type")] if len(kinds) > 1 else kinds[0]
+
+        return listed(holed(Annotated[Any, Lazily(kind_of, form, every)]))
+
+    def _reference(self) -> Any:
+        """What a window is compared with: days, or values of the metrics that it names."""
+
+        def named(given: Any) -> tuple[str, ...]:
+            return tuple(name for name in self._metrics if isinstance(given, Mapping) and name in given)
+
+        def form(names: tuple[str, ...]) -> Any:
+            return self._dataclass(Reference, fixed=names)
+
+        return Annotated[Any, Lazily(named, form, lambda: form(self._metrics))]
+
+    def _dataclass(self, cls: type, kind: str | None = None, fixed: tuple[str, ...] = ()) -> Any:
+        model = self._model(cls, kind, fixed)
 
         def build(given: Any) -> Any:
             values = {
                 name: getattr(given, name) for name in given.model_fields_set - ({"type"} if kind else set())
             }
-            if cls is Reference:
-                fixed = {name: values.pop(name) for name in self._metrics if name in values}
-                values |= {"values": fixed} if fixed else {}
+            if numbers := {name: values.pop(name) for name in fixed if name in values}:
+                values["values"] = numbers
             return _make(cls, values)
 
         return Annotated[model, AfterValidator(build)]
 
-    def _model(self, cls: type, kind: str | None = None) -> type[BaseModel]:
-        if (cls, kind) not in self._models:
-            self._models[cls, kind] = create_model(
+    def _model(self, cls: type, kind: str | None = None, fixed: tuple[str, ...] = ()) -> type[BaseModel]:
+        key = cls, kind, fixed
+        if key not in self._models:
+            self._models[key] = create_model(
                 cls.__name__,
-                __config__=ConfigDict(extra="forbid", protected_namespaces=()),
+                # A model that others hold is made into a validator with them, not once more by itself.
+                __config__=ConfigDict(extra="forbid", protected_namespaces=(), defer_build=True),
                 __doc__=summary(cls),
-                **self._fields(cls, kind),
+                **self._fields(cls, kind, fixed),
             )
-        return self._models[cls, kind]
+        return self._models[key]
 
-    def _fields(self, cls: type, kind: str | None) -> dict[str, Any]:
-        hints = get_type_hints(cls)
+    def _fields(self, cls: type, kind: str | None, fixed: tuple[str, ...]) -> dict[str, Any]:
+        hints = {name: hint for base in reversed(cls.__mro__) for name, hint in _hints(base).items()}
         fields: dict[str, Any] = {"type": (Literal[kind], Field())} if kind else {}
         for field in dataclasses.fields(cls):
             if not field.init or (cls, field.name) in DERIVED:
@@ -132,11 +159,17 @@ class Grammar:
         if cls is Reference:
             # The one mapping whose keys stand beside the fields: `{start, end}` or `{accuracy: 0.95}`.
             del fields["values"]
-            fields |= {name: (FORMS[float], Field(default_factory=lambda: None)) for name in self._metrics}
+            fields |= {name: (FORMS[float], Field(default_factory=lambda: None)) for name in fixed}
         return fields
 
     def _form(self, hint: Any) -> Any:
         """How a value of this type is written."""
+        key = hint, str(hint)  # unions of the same types in another order are equal, and told otherwise
+        if key not in self._forms:
+            self._forms[key] = self._made(hint)
+        return self._forms[key]
+
+    def _made(self, hint: Any) -> Any:
         if hint in FORMS:
             return FORMS[hint]
         if isinstance(hint, type) and issubclass(hint, Length | Budget | Hours):
@@ -144,7 +177,7 @@ class Grammar:
         if isinstance(hint, type) and issubclass(hint, Enum):
             return one_of([member.value for member in hint], convert=hint)
         if dataclasses.is_dataclass(hint) and isinstance(hint, type):
-            return holed(self._dataclass(hint))
+            return holed(self._reference() if hint is Reference else self._dataclass(hint))
         arguments = get_args(hint)
         match get_origin(hint):
             case origin if origin is tuple and arguments[1:] == (...,):
@@ -179,6 +212,12 @@ def _grammar(
     return Grammar(metrics, dict(detectors), dict(notifiers))
 
 
+@cache
+def _hints(cls: type) -> Mapping[str, Any]:
+    """The types of what a class itself declares; most kinds inherit most of their fields."""
+    return inspect.get_annotations(cls, eval_str=True)
+
+
 def _make(cls: type, values: Mapping[str, Any]) -> Any:
     """The dataclass; where values are holes, an unchecked one whose attributes raise AttributeError there."""
     if not any(map(_has_hole, values.values())):
@@ -210,7 +249,11 @@ def _requirement(field: dataclasses.Field[Any]) -> Any:
     """Whether a key may be left out, and what it is then."""
     if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
         return Field()
-    return Field(default=None, json_schema_extra={"default": written(_default(field))})
+
+    def told(schema: dict[str, Any]) -> None:
+        schema["default"] = written(_default(field))
+
+    return Field(default=None, json_schema_extra=told)
 
 
 def _kind(model: type[BaseModel]) -> tuple[Any, ...]:
@@ -221,4 +264,6 @@ def _kind(model: type[BaseModel]) -> tuple[Any, ...]:
 def _models_in(annotation: Any) -> list[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
+    if isinstance(annotation, Lazily):
+        return _models_in(annotation.whole())
     return [model for part in get_args(annotation) for model in _models_in(part)]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
@@ -19,7 +20,7 @@ from hindsight.config.expansion import expanded
 from hindsight.config.findings import Finding, did_you_mean, findings, plant
 from hindsight.config.grain import in_grain
 from hindsight.config.grammar import grammar
-from hindsight.config.reading import read
+from hindsight.config.reading import Read, read
 from hindsight.config.tree import Node, Place, merge
 from hindsight.detectors.defaults import default_rules
 from hindsight.domain.spec import MonitorSpec
@@ -77,7 +78,8 @@ def load_all(directory: Path) -> list[Loaded]:
     paths = sorted(
         p for p in directory.iterdir() if p.suffix in SUFFIXES and p.name[0] not in "_." and p.is_file()
     )
-    documents = [_read(path) for path in paths]
+    once = cache(read)
+    documents = [_read(path, once=once) for path in paths]
     by_name: dict[str, list[_Document]] = defaultdict(list)
     for document in documents:
         if document.name:
@@ -129,7 +131,8 @@ class _Document:
         return value if isinstance(value, str) and re.fullmatch(r"[a-z][a-z0-9_]{0,62}", value) else None
 
 
-def _read(path: Path, defaults: Path | None = None) -> _Document:
+def _read(path: Path, defaults: Path | None = None, once: Callable[[Path], Read] = read) -> _Document:
+    """A file with what it inherits; `once` reads what many files inherit."""
     root, problems = read(path)
     if root is None and not problems:
         problems.append(
@@ -137,7 +140,7 @@ def _read(path: Path, defaults: Path | None = None) -> _Document:
         )
     inherited = defaults or path.with_name(DEFAULTS)
     if (defaults or inherited.is_file()) and inherited != path:
-        base, more = read(inherited)
+        base, more = once(inherited)
         problems += more
         if base and not isinstance(base.value, dict):
             problems.append(_problem(base.place, f"{inherited.name} must be a mapping of keys to values"))

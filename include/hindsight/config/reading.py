@@ -36,7 +36,11 @@ _SECRET_FOUND: Final = (
 _SHARE: Final = "move what monitors share to _defaults.yaml"
 
 
-def read(path: Path) -> tuple[Node | None, list[Problem]]:
+Read = tuple[Node | None, list[Problem]]
+"""A document and what is wrong with its text."""
+
+
+def read(path: Path) -> Read:
     """The document of a file and what is wrong with its text; None if it cannot be read or is empty."""
     reader = _Reader(str(path))
     try:

@@ -8,7 +8,7 @@ import os
 import re
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
@@ -27,7 +27,8 @@ class Received:
 
     `kind` is "slack" or "mail"; `to` the channel or the recipients; `id` Slack's `ts` or the Message-ID, and
     `thread` the `id` of the message it answers.  `text` is what a reader would see, without
-    markup; `payload` keeps the rest: Slack's JSON, or a mail's headers, HTML and attachment names.
+    markup; `payload` keeps the rest: Slack's JSON, or a mail's headers, HTML and attachment names.  With
+    `updates` it is no message, but what the one of this `id` shows from now on.
     """
 
     kind: str
@@ -38,6 +39,7 @@ class Received:
     subject: str = ""
     thread: str | None = None
     payload: Mapping[str, Any] = field(default_factory=dict)
+    updates: bool = False
 
     @classmethod
     def from_json(cls, line: str) -> Self:
@@ -69,9 +71,20 @@ class Mailbox:
 
 
 def read_received(path: Path) -> list[Received]:
-    """The messages in the file, in the order of their arrival; an unfinished line is left for later."""
+    """The messages in the file as they are shown now, in the order of their arrival.
+
+    An unfinished line is left for later.
+    """
     lines = path.read_text(encoding="utf-8").split("\n") if path.exists() else [""]
-    return [Received.from_json(line) for line in lines[:-1]]
+    found: list[Received] = []
+    for each in map(Received.from_json, lines[:-1]):
+        if not each.updates:
+            found.append(each)
+            continue
+        places = [place for place, old in enumerate(found) if (old.kind, old.id) == (each.kind, each.id)]
+        for place in places:
+            found[place] = replace(found[place], text=each.text, payload=each.payload)
+    return found
 
 
 def show_received(messages: Iterable[Received], console: Console) -> None:

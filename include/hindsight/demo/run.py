@@ -26,7 +26,7 @@ from hindsight.demo.receivers import Addresses, Receivers
 from hindsight.demo.world import real_world
 from hindsight.domain.records import Incident
 from hindsight.domain.spec import MonitorSpec
-from hindsight.domain.values import ALL, Severity, Span
+from hindsight.domain.values import ALL, IncidentState, Severity, Span
 from hindsight.embedded import EmbeddedPostgres, running
 from hindsight.notifiers.connection import ConnectionInfo
 from hindsight.orchestration import connections, environment
@@ -226,7 +226,8 @@ def monthly_table(spec: MonitorSpec, runtime: Runtime) -> Table:
 def incident_lines(incidents: list[Incident]) -> Text:
     """Every incident with its first day, two lines each."""
     text = Text()
-    for i in sorted(incidents, key=lambda each: (each.monitor, each.opened_on)):
+    told = [each for each in incidents if each.state is not IncidentState.PENDING]
+    for i in sorted(told, key=lambda each: (each.monitor, each.opened_on)):
         style = "bold red" if i.severity is Severity.CRITICAL else "bold yellow"
         ended = f"resolved {i.resolved_on:%-d %b}" if i.resolved_on else "still open"
         what = f"{i.monitor}, {i.incident_class.replace('_', ' ')}, {i.severity}"
@@ -250,7 +251,9 @@ def serve_until_interrupted(airflow: Airflow) -> None:
         ("admin", "bold"),
         "   password ",
         (airflow.password, "bold"),
-        f"\nRuns of the classifier's monitor: {dag}\nCtrl-C stops everything.",
+        f"\nRuns of the classifier's monitor: {dag}\n"
+        f"Its incidents, to acknowledge, resolve or silence: {dag}/plugin/incidents\n"
+        "Ctrl-C stops everything.",
     )
     console.print(Panel(text, title="Serving"))
     try:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date, time, timedelta
 from functools import cache
 from hashlib import sha256
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from hindsight.domain.values import (
     NO_LABELS,
@@ -20,7 +20,6 @@ from hindsight.domain.values import (
     Grain,
     Horizon,
     OnConflict,
-    Severity,
     Span,
     Task,
 )
@@ -157,16 +156,6 @@ class Reference:
     start: date | None = None
     end: date | None = None
     values: Mapping[str, float] = field(default_factory=dict)
-
-
-class Detector(Protocol):
-    """What every registered detector carries, whatever its own options (see `hindsight.detectors`)."""
-
-    metric: str
-    window: Span
-    at: Horizon
-    severity: Severity
-    name: str
 
 
 @dataclass(frozen=True, slots=True)

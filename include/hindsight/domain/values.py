@@ -53,7 +53,7 @@ class Length:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        if not isinstance(text, str) or not re.match(cls.PATTERN, text):
+        if not isinstance(text, str) or not re.fullmatch(cls.PATTERN, text):
             raise ValueError(f"{text!r} is not {cls.WRITTEN}")
         return cls(int(text[:-1]), text[-1])
 
@@ -99,7 +99,7 @@ class Span(Length):
     def parse(cls, text: str) -> Self:
         if isinstance(text, str) and text in cls.CALENDAR:
             return cls(cls.CALENDAR[text], calendar=text)
-        if not isinstance(text, str) or not re.match(cls.PATTERN, text):
+        if not isinstance(text, str) or not re.fullmatch(cls.PATTERN, text):
             raise ValueError(f"{text!r} is not {cls.WRITTEN}")
         return cls(int(text[:-1]), text[-1])
 
@@ -129,7 +129,7 @@ class Budget:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        if not isinstance(text, str) or not re.match(cls.PATTERN, text):
+        if not isinstance(text, str) or not re.fullmatch(cls.PATTERN, text):
             raise ValueError(f"{text!r} is not {cls.WRITTEN}")
         count, _, days = text.removesuffix("d").split()
         return cls(int(count), int(days))
@@ -205,7 +205,7 @@ class Severity(StrEnum):
 
     @property
     def rank(self) -> int:
-        return list(Severity).index(self)
+        return _RANK[self]
 
     @property
     def below(self) -> Severity:
@@ -215,6 +215,9 @@ class Severity(StrEnum):
         ('warning', 'watch')
         """
         return list(Severity)[max(self.rank - 1, Severity.WATCH.rank)]
+
+
+_RANK = {severity: rank for rank, severity in enumerate(Severity)}
 
 
 class IncidentClass(StrEnum):
@@ -284,7 +287,7 @@ class Hours:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        if not isinstance(text, str) or not re.match(cls.PATTERN, text):
+        if not isinstance(text, str) or not re.fullmatch(cls.PATTERN, text):
             raise ValueError(f"{text!r} is not {cls.WRITTEN}")
         start, _, end = text.partition("-")
         return cls(time.fromisoformat(start), time.fromisoformat(end))

@@ -2,59 +2,70 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from zoneinfo import ZoneInfo
 
-from hindsight.domain.records import Detection, Incident, Member
-from hindsight.domain.values import IncidentClass, Severity, Verdict
+from hindsight.domain.records import Action, Detection, Incident, Member
+from hindsight.domain.spec import IncidentRule
+from hindsight.domain.values import IncidentClass, Resolution, Severity
 from hindsight.incidents.history import Case, Change, Transition
-from hindsight.incidents.judgements import Days, family_of, independent, member_of, worst_first
-from hindsight.wording import calendar, counted, headline, last_day, side
+from hindsight.incidents.judgements import (
+    RunDay,
+    independent,
+    is_well,
+    member_of,
+    worst,
+    worst_first,
+)
+from hindsight.incidents.members import Members, because_gone
+from hindsight.incidents.reasons import (
+    ending,
+    in_kinds,
+    joining,
+    reminding,
+    resolving,
+    rising,
+    taking_on,
+)
+from hindsight.incidents.states import Acknowledgement, Pace, clear_to_end, state_of
+from hindsight.wording import headline, side
 
-RECOVERY = 2
-"""Clear judgements in a row, of one member, after which it no longer breaches."""
+RECOVERY = IncidentRule().recovery
+"""Clear judgements in a row, of one member, after which it no longer breaches, if the file does not say."""
 
-
-def courses(incident_class: IncidentClass, days: Days, zone: ZoneInfo) -> Iterator[Course]:
-    """The incidents of one class, oldest first, each replayed to its end."""
-    course: Course | None = None
-    for day, judged in sorted(days.items()):
-        if course is None:
-            breaches = [d for d in judged.values() if d.verdict is Verdict.BREACH]
-            if not breaches:
-                continue
-            since = min(last_day(detection, zone) for detection in breaches)
-            course = Course(incident_class, zone, opened_on=day, since=since)
-        course.judge(day, judged)
-        if course.resolved_on is not None:
-            yield course
-            course = None
-    if course is not None:
-        yield course
+_NEWS = frozenset({Change.OPENED, Change.REOPENED, Change.JOINED, Change.ESCALATED})
+_GRAVE = _NEWS - {Change.JOINED}
 
 
 @dataclass
 class Course:
-    """One incident while it is replayed: the only thing here that changes.
+    """One incident while it is replayed: the only thing here, beside its line, that changes.
 
     `latest` holds every member with its latest breach; `clear_in_a_row` holds those that still
     breach, with the number of clear judgements since; `gravest` holds how bad each of these was at its worst.
     The incident is as severe as the gravest member that still breaches, critical where independent kinds of
     metric still do, and once it is resolved as it ever was: who was woken by it hears of its end.  It
     escalates when it becomes graver than it ever was, so what comes and goes wakes nobody twice.
+    `came_on` are the days on which it opened or came back.
     """
 
     incident_class: IncidentClass
     zone: ZoneInfo
+    rule: IncidentRule
     opened_on: date
     since: date
     id: str = ""
     told_on: date | None = None
     resolved_on: date | None = None
+    resolution: Resolution | None = None
+    came_on: list[date] = field(default_factory=list)
     last_breach_on: date = date.min
     peak: Severity = Severity.OK
+    acknowledged: Acknowledgement | None = None
+    hourly: bool = False
+    pace: Pace = field(default_factory=lambda: Pace(date.min))
     latest: dict[Member, Detection] = field(default_factory=dict)
     clear_in_a_row: dict[Member, int] = field(default_factory=dict)
     gravest: dict[Member, Severity] = field(default_factory=dict)
@@ -62,27 +73,78 @@ class Course:
     transitions: list[Transition] = field(default_factory=list)
 
     @property
+    def is_open(self) -> bool:
+        return self.resolved_on is None
+
+    @property
+    def reopened(self) -> int:
+        """How often it came back."""
+        return max(len(self.came_on) - 1, 0)
+
+    @property
     def severity(self) -> Severity:
         """How bad it is now."""
         if self.resolved_on is not None:
             return self.peak
         raised = [Severity.CRITICAL] if len(self._kinds()) > 1 else []
-        return _worst([*self.gravest.values(), *raised])
+        return worst([*self.gravest.values(), *raised])
 
-    def judge(self, day: date, judged: Mapping[Member, Detection]) -> None:
-        """Take the judgements of one run day."""
-        breaches = {who: d for who, d in judged.items() if d.verdict is Verdict.BREACH}
-        clear = [who for who in self.clear_in_a_row if who in judged and _is_well(judged[who])]
+    def judge(
+        self,
+        run: RunDay,
+        judged: Mapping[Member, Detection],
+        breaches: Mapping[Member, Detection],
+        members: Members,
+    ) -> None:
+        """Take one run day: the judgements of the class, and those breaches among them that count."""
+        day, self.hourly, before = run.day, run.hourly, len(self.transitions)
+        expired = self.acknowledged is not None and day > self.acknowledged.until
+        if expired:
+            self.acknowledged = None
+        enough = clear_to_end(self.rule, self.reopened)
+        clear = [who for who in self.clear_in_a_row if who in judged and is_well(judged[who])]
         for who in clear:
             self.clear_in_a_row[who] += 1
-            if self.clear_in_a_row[who] == RECOVERY:
-                del self.clear_in_a_row[who], self.gravest[who]
+            if self.clear_in_a_row[who] >= enough:
+                self._release(who)
+        gone = [who for who in self.clear_in_a_row if who not in breaches and members.is_gone(who)]
+        for who in gone:
+            self._release(who)
         if breaches:
             self._breach(day, breaches)
-        if not self.clear_in_a_row:
-            self._resolve(day)
-        if breaches or clear:
-            self.states.append((day, self._case()))
+        if not self.clear_in_a_row and self.is_open:
+            self._end_by_data(day, because_gone(gone, members) if gone else "", enough)
+        if self.is_open and len(self.transitions) == before:
+            self._remind(day)
+        if breaches or clear or gone or expired:
+            self._stand(day)
+
+    @property
+    def _has_ended(self) -> bool:
+        """Whether the last thing that happened to it was its end."""
+        return bool(self.transitions) and self.transitions[-1].change is Change.RESOLVED
+
+    def come_back(self) -> None:
+        """Open it again; the breaches that do so are judged next."""
+        self.resolved_on = self.resolution = self.acknowledged = None
+
+    def acknowledge(self, day: date, taken: Acknowledgement, reason: str) -> None:
+        """Somebody takes it on: nobody is reminded of it meanwhile, and nothing else changes."""
+        if taken == self.acknowledged:
+            return
+        self.acknowledged = taken
+        made = self._made(day, Change.ACKNOWLEDGED, self.clear_in_a_row, taking_on(taken, reason))
+        self.transitions.append(replace(made, by=taken.by, until=taken.until))
+        self._stand(day)
+
+    def end_by_hand(self, action: Action) -> None:
+        """Somebody says that it is over, whatever the data say."""
+        self.resolved_on, self.resolution = action.day, action.resolution or Resolution.NO_ACTION
+        made = self._made(action.day, Change.RESOLVED, self.latest, resolving(action, self.resolution))
+        self.transitions.append(replace(made, by=action.author, until=action.until))
+        self.clear_in_a_row.clear()
+        self.gravest.clear()
+        self._stand(action.day)
 
     def named(self) -> tuple[list[tuple[date, Case]], list[Transition]]:
         """All states and transitions under the incident's id."""
@@ -94,33 +156,35 @@ class Course:
             [replace(transition, incident_id=self.id) for transition in self.transitions],
         )
 
+    def _release(self, who: Member) -> None:
+        del self.clear_in_a_row[who], self.gravest[who]
+
     def _breach(self, day: date, breaches: Mapping[Member, Detection]) -> None:
-        opening, before = not self.latest, self.peak
+        before = self.peak
+        is_new, is_back = not self.transitions, self._has_ended
         joined = {who: d for who, d in breaches.items() if self._is_new(who, d)}
         self.latest |= breaches
         self.clear_in_a_row |= dict.fromkeys(breaches, 0)
         self.last_breach_on = day
         for who, detection in breaches.items():
-            self.gravest[who] = _worst([detection.severity, self.gravest.get(who, Severity.OK)])
+            self.gravest[who] = worst([detection.severity, self.gravest.get(who, Severity.OK)])
         why, because = headline(worst_first(breaches.values())[0], self.zone), ""
         kinds = self._kinds()
-        by_kinds = len(kinds) > 1 and _worst(self.gravest.values()) is not Severity.CRITICAL
+        by_kinds = len(kinds) > 1 and worst(self.gravest.values()) is not Severity.CRITICAL
         if by_kinds:
             because = in_kinds(kinds)
-        self.peak = _worst([self.severity, before])
-        if opening:
-            self._record(day, Change.OPENED, breaches, why, because)
+        self.peak = worst([self.severity, before])
+        if is_new or is_back:
+            self.came_on.append(day)
+            self._record(day, Change.OPENED if is_new else Change.REOPENED, breaches, why, because)
             return
         if joined:
-            others = f", and {counted(len(joined) - 1, 'more member')}" if len(joined) > 1 else ""
-            self._record(
-                day, Change.JOINED, joined, headline(worst_first(joined.values())[0], self.zone) + others
-            )
+            self._record(day, Change.JOINED, joined, joining(joined, self.zone))
         if self.peak.rank > before.rank:
             raised = [who for who in breaches if self.gravest[who] is self.severity]
             raised = [member_of(kind) for kind in kinds] if by_kinds else raised
-            reason = f"{before} became {self.severity}: {why}"
-            self._record(day, Change.ESCALATED, raised, reason, because)
+            self.acknowledged = None
+            self._record(day, Change.ESCALATED, raised, rising(before, self.severity, why), because)
 
     def _kinds(self) -> tuple[Detection, ...]:
         """The independent kinds of metric among those that still breach, one breach of each."""
@@ -136,24 +200,51 @@ class Course:
         sides = [passed[0] if (passed := side(each)) else None for each in (before, breach)]
         return who not in self.clear_in_a_row and None not in sides and sides[0] != sides[1]
 
-    def _resolve(self, day: date) -> None:
-        self.resolved_on = day
-        times = f"{RECOVERY} times in a row"
-        reason = f"every member was clear {times}; the last breach was on {calendar(self.last_breach_on)}"
-        self._record(day, Change.RESOLVED, self.latest, reason)
+    def _end_by_data(self, day: date, gone: str, enough: int) -> None:
+        self.resolved_on, self.resolution = day, Resolution.GONE if gone else Resolution.RECOVERED
+        self._record(day, Change.RESOLVED, self.latest, ending(enough, gone, self.last_breach_on))
+
+    def _remind(self, day: date) -> None:
+        """Bring it up again, if nothing was heard of it for long enough and nobody has taken it on."""
+        if self.acknowledged or not self.pace.is_due(day, self.severity, self.rule):
+            return
+        worst_now = worst_first(self.latest[who] for who in self.clear_in_a_row)[0]
+        reason = reminding(self.came_on[-1], day, worst_now, self.zone)
+        self._record(day, Change.REMINDED, self.clear_in_a_row, reason)
 
     def _record(
         self, day: date, change: Change, members: Iterable[Member], reason: str, because: str = ""
     ) -> None:
-        reason = f"{reason}; {because}" if because else reason
-        made = tuple(sorted(members))
-        self.transitions.append(
-            Transition(day, change, "", self.incident_class, self.severity, made, reason, because)
+        if change in _NEWS:
+            self.pace.news(day, anew=change in _GRAVE)
+        self.transitions.append(self._made(day, change, members, reason, because))
+
+    def _made(
+        self, day: date, change: Change, members: Iterable[Member], reason: str, because: str = ""
+    ) -> Transition:
+        return Transition(
+            day=day,
+            change=change,
+            incident_id="",
+            incident_class=self.incident_class,
+            severity=self.severity,
+            members=tuple(sorted(members)),
+            reason=f"{reason}; {because}" if because else reason,
+            because=because,
+            resolution=self.resolution,
+            hourly=self.hourly,
         )
 
+    def _stand(self, day: date) -> None:
+        """Write down where the incident stands, if that has changed; still without a name."""
+        case = self._case()
+        if not self.states or self.states[-1][1] != case:
+            self.states.append((day, case))
+
     def _case(self) -> Case:
-        """Where the incident stands; still without a name."""
         evidence = worst_first(self.latest[who] for who in self.clear_in_a_row or self.latest)
+        counts = self.clear_in_a_row.values()
+        taken = self.acknowledged
         incident = Incident(
             id="",
             monitor=evidence[0].monitor,
@@ -166,21 +257,15 @@ class Course:
             members=tuple(sorted(self.latest)),
             breaching=tuple(sorted(self.clear_in_a_row)),
             headline=headline(evidence[0], self.zone),
+            state=state_of(
+                resolved=not self.is_open,
+                acknowledged=taken is not None,
+                recovering=all(counts),
+                reopened=self.reopened > 0,
+            ),
+            resolution=self.resolution,
+            reopened=self.reopened,
+            acknowledged_by=taken.by if taken else None,
+            acknowledged_until=taken.until if taken else None,
         )
         return Case(incident, evidence)
-
-
-def in_kinds(breaches: Sequence[Detection]) -> str:
-    """Why breaches of several kinds of metric are worse than as many of one, as a clause."""
-    named = ", ".join(f"{d.metric} ({family_of(d)})" for d in breaches)
-    return f"independent kinds of metric breach together for {breaches[0].version}: {named}"
-
-
-def _worst(severities: Iterable[Severity]) -> Severity:
-    """The gravest of these; OK if there is none."""
-    return max(severities, key=lambda severity: severity.rank, default=Severity.OK)
-
-
-def _is_well(detection: Detection) -> bool:
-    """Whether it counts towards recovery: a value that is still out of bounds, if not surely so, does not."""
-    return detection.verdict is Verdict.CLEAR and detection.severity is not Severity.WATCH

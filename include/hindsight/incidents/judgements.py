@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -13,9 +14,6 @@ from hindsight.metrics import prototype
 from hindsight.metrics.base import MOVED_BY_THE_WORLD, Family
 from hindsight.windows import end_of, run_day
 from hindsight.wording import excess
-
-Days = dict[date, dict[Member, Detection]]
-"""The judgements of one class by run day."""
 
 ONE_HOUR = timedelta(hours=1)
 LATEST = datetime.max.replace(tzinfo=UTC)
@@ -45,25 +43,55 @@ def by_horizon(
     )
 
 
-def by_class(
-    detections: Collection[Detection], zone: ZoneInfo, at: Mapping[str, Horizon] | None
-) -> dict[IncidentClass, Days]:
-    """The one judgement of each member on each run day, by class; where there are several, the gravest.
+@dataclass(frozen=True, slots=True)
+class RunDay:
+    """What was judged on one run day.
 
-    Of a day that has more whole hours to be judged only breaches count: it may yet turn out bad.
+    `judged` holds by class the one judgement of each member, the gravest where there are several; of a day
+    that has more whole hours to be judged (it is not `whole`) only breaches, for it may yet turn out bad.
+    `present` is who was judged at all, `first` when a class breached first.  `hourly`: it is judged more than
+    once.
     """
-    classes: dict[IncidentClass, Days] = defaultdict(lambda: defaultdict(dict))
+
+    day: date
+    whole: bool
+    hourly: bool
+    judged: Mapping[IncidentClass, Mapping[Member, Detection]]
+    present: Mapping[IncidentClass, Collection[Member]]
+    first: Mapping[IncidentClass, datetime]
+
+
+def run_days(
+    detections: Collection[Detection], zone: ZoneInfo, at: Mapping[str, Horizon] | None
+) -> tuple[RunDay, ...]:
+    """All days on which the monitor judged anything, oldest first; of a re-judgement no more than its day."""
     own = by_horizon(detections, at)[0]
     latest = max((detection.as_of for detection in own), default=LATEST)
+    day_of = {moment: run_day(moment, zone) for moment in {detection.as_of for detection in detections}}
+    found: dict[date, list[Detection]] = {day: [] for day in sorted(set(day_of.values()))}
     for detection in own:
-        day = run_day(detection.as_of, zone)
-        if end_of(day, zone) - latest >= ONE_HOUR and detection.verdict is not Verdict.BREACH:
+        found[day_of[detection.as_of]].append(detection)
+    return tuple(_run_day(day, each, latest, zone) for day, each in found.items())
+
+
+def _run_day(day: date, detections: Iterable[Detection], latest: datetime, zone: ZoneInfo) -> RunDay:
+    """One run day: of each member the judgement that counts."""
+    end = end_of(day, zone)
+    whole, hourly = end - latest < ONE_HOUR, False
+    judged: dict[IncidentClass, dict[Member, Detection]] = defaultdict(dict)
+    present: dict[IncidentClass, set[Member]] = defaultdict(set)
+    first: dict[IncidentClass, datetime] = {}
+    for detection in detections:
+        kind, who = detection.incident_class, member_of(detection)
+        hourly |= detection.as_of != end
+        present[kind].add(who)
+        if detection.verdict is Verdict.BREACH:
+            first[kind] = min(first.get(kind, LATEST), detection.as_of)
+        elif not whole:
             continue
-        judged = classes[detection.incident_class][day]
-        who = member_of(detection)
-        if who not in judged or _gravity(detection) > _gravity(judged[who]):
-            judged[who] = detection
-    return classes
+        if who not in judged[kind] or _gravity(detection) > _gravity(judged[kind][who]):
+            judged[kind][who] = detection
+    return RunDay(day, whole, hourly, judged, present, first)
 
 
 def worst_first(detections: Iterable[Detection]) -> tuple[Detection, ...]:
@@ -100,5 +128,16 @@ def family_of(detection: Detection) -> Family:
     return Family.NONE if metric is None else metric.family
 
 
-def _gravity(detection: Detection) -> tuple[int, int, str]:
-    return _WEIGHT[detection.verdict], detection.severity.rank, repr(detection)
+def _gravity(detection: Detection) -> tuple[int, int, datetime, str]:
+    """Of two alike the later hour's counts."""
+    return _WEIGHT[detection.verdict], detection.severity.rank, detection.as_of, repr(detection)
+
+
+def is_well(detection: Detection) -> bool:
+    """Whether it counts towards recovery: a value that is still out of bounds, if not surely so, does not."""
+    return detection.verdict is Verdict.CLEAR and detection.severity is not Severity.WATCH
+
+
+def worst(severities: Iterable[Severity]) -> Severity:
+    """The gravest of these; OK if there is none."""
+    return max(severities, key=lambda severity: severity.rank, default=Severity.OK)

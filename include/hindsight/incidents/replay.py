@@ -5,14 +5,26 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from datetime import date
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
-from hindsight.domain.records import Detection, Incident
-from hindsight.domain.values import Horizon
-from hindsight.incidents.course import Course, courses
-from hindsight.incidents.history import Change, History
-from hindsight.incidents.judgements import by_class
+from hindsight.domain.records import Action, Detection, Incident
+from hindsight.domain.spec import IncidentRule
+from hindsight.domain.values import Horizon, IncidentClass
+from hindsight.incidents.course import Course
+from hindsight.incidents.history import EXPLAINING, Case, History, Transition
+from hindsight.incidents.judgements import run_days
+from hindsight.incidents.line import Line, is_inhibited
+from hindsight.incidents.members import Members
+
+RULE = IncidentRule()
+ORDER = (*EXPLAINING, *(kind for kind in IncidentClass if kind not in EXPLAINING))
+"""The classes as they are folded."""
+
+Pending = tuple[date, IncidentClass, Case | None]
+Dated = TypeVar("Dated")
 
 
 def fold(
@@ -21,9 +33,11 @@ def fold(
     zone: ZoneInfo,
     *,
     at: Mapping[str, Horizon] | None = None,
+    rule: IncidentRule = RULE,
+    actions: Collection[Action] = (),
 ) -> tuple[Incident, ...]:
     """Every incident of one monitor as its detections make it, oldest first; see `replay`."""
-    return replay(detections, stored, zone, at=at).incidents
+    return replay(detections, stored, zone, at=at, rule=rule, actions=actions).incidents
 
 
 def replay(
@@ -32,11 +46,14 @@ def replay(
     zone: ZoneInfo,
     *,
     at: Mapping[str, Horizon] | None = None,
+    rule: IncidentRule = RULE,
+    actions: Collection[Action] = (),
 ) -> History:
     """The history of one monitor's incidents.
 
-    `stored` serves one purpose: an incident that people were told of keeps its id and `told_on` when
-    recomputed days move its bounds.  `at` names each detector's own horizon; for one it does not
+    `rule` says when breaches become an incident and when it is over, `actions` are what people did meanwhile.
+    `stored` serves one purpose: an incident that people were told of, or acted on, keeps its id and `told_on`
+    when recomputed days move its bounds.  `at` names each detector's own horizon; for one it does not
     name, the smallest horizon at which that detector judged anything stands in.
     """
     judged = tuple(detections)
@@ -45,45 +62,62 @@ def replay(
         return History()
     if len(monitors) > 1:
         raise ValueError(f"incidents are folded monitor by monitor, but these detections are of {monitors}")
-    found = [
-        course
-        for incident_class, days in by_class(judged, zone, at).items()
-        for course in courses(incident_class, days, zone)
-    ]
-    _identify(monitors[0], found, stored)
+    lines = _lines(judged, zone, at or {}, rule, [a for a in actions if a.monitor == monitors[0]])
+    found = [course for line in lines for course in line.courses]
+    _identify(monitors[0], found, stored, {action.incident for action in actions})
     named = [course.named() for course in found]
-    order = list(Change)
     return History(
-        states=tuple(
-            sorted(
-                (state for states, _ in named for state in states),
-                key=lambda state: (state[0], state[1].incident.incident_class),
-            )
-        ),
-        transitions=tuple(
-            sorted(
-                (transition for _, transitions in named for transition in transitions),
-                key=lambda t: (t.day, t.incident_class, order.index(t.change)),
-            )
-        ),
+        states=_in_order(state for states, _ in named for state in states),
+        transitions=_in_order(transition for _, transitions in named for transition in transitions),
+        pending=_in_order(_named(monitors[0], each) for line in lines for each in line.pending),
+        rests=_in_order((day, line.incident_class) for line in lines for day in line.rests),
     )
 
 
-def _identify(monitor: str, found: Iterable[Course], stored: Collection[Incident]) -> None:
-    """Give every incident its id: the one people were told where they were, else one of its content.
+def _lines(
+    detections: Collection[Detection],
+    zone: ZoneInfo,
+    at: Mapping[str, Horizon],
+    rule: IncidentRule,
+    actions: Iterable[Action],
+) -> list[Line]:
+    """Every class, replayed day by day: what people did before a day was judged, then its judgements.
 
-    The youngest choose first: when recomputed days split what was told as one incident, the part
+    The classes that explain others come first, so that what they say of a day is known.
+    """
+    lines = {kind: Line(kind, zone, rule, Members(rule, zone)) for kind in ORDER}
+    done: dict[date, list[Action]] = {}
+    for action in sorted(actions, key=lambda action: (action.day, action.at, action.id)):
+        done.setdefault(action.day, []).append(action)
+    runs = {run.day: run for run in run_days(detections, zone, at)}
+    for day in sorted(runs.keys() | done.keys()):
+        for action in done.get(day, ()):
+            lines[action.incident_class].act(action)
+        if (run := runs.get(day)) is None:
+            continue
+        for kind, line in lines.items():
+            explained = kind is IncidentClass.PERFORMANCE
+            line.judge(run, inhibited=explained and is_inhibited(run, [lines[k] for k in EXPLAINING], kind))
+    return list(lines.values())
+
+
+def _identify(
+    monitor: str, found: Iterable[Course], stored: Collection[Incident], acted_on: Collection[str]
+) -> None:
+    """Give every incident its id: the one people know where they do, else one of its content.
+
+    The youngest choose first: when recomputed days split what is known as one incident, the part
     that lasts keeps the name.
     """
-    told = sorted(
-        (i for i in stored if i.told_on is not None and i.monitor == monitor),
+    known = sorted(
+        (i for i in stored if (i.told_on or i.id in acted_on) and i.monitor == monitor),
         key=lambda incident: (incident.opened_on, incident.id),
         reverse=True,
     )
     taken: set[str] = set()
     untold = []
     for course in sorted(found, key=lambda course: course.opened_on, reverse=True):
-        same = next((i for i in told if i.id not in taken and _is_same(course, i)), None)
+        same = next((i for i in known if i.id not in taken and _is_same(course, i)), None)
         if same is None:
             untold.append(course)
         else:
@@ -98,10 +132,35 @@ def _identify(monitor: str, found: Iterable[Course], stored: Collection[Incident
         taken.add(course.id)
 
 
-def _id(monitor: str, course: Course, *attempt: int) -> str:
-    key = [monitor, course.incident_class.value, course.opened_on.isoformat(), *attempt]
+def _id(monitor: str, course: Course | Incident, *more: int | str) -> str:
+    key = [monitor, course.incident_class.value, course.opened_on.isoformat(), *more]
     canonical = json.dumps(key, separators=(",", ":"))
     return "inc_" + hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
+def _named(monitor: str, pending: Pending) -> Pending:
+    """What is pending, under an id that no incident has."""
+    day, kind, case = pending
+    if case is None:
+        return pending
+    named = replace(case.incident, id=_id(monitor, case.incident, "pending"))
+    return day, kind, replace(case, incident=named)
+
+
+def _in_order(made: Iterable[Dated]) -> tuple[Dated, ...]:
+    """What happened, by day and class; of one class as it came."""
+    return tuple(sorted(made, key=_when))
+
+
+def _when(made: object) -> tuple[date, str]:
+    match made:
+        case Transition():
+            return made.day, made.incident_class
+        case (date() as day, Case() as case):
+            return day, case.incident.incident_class
+        case (date() as day, IncidentClass() as kind, *_):
+            return day, kind
+    raise TypeError(f"{made!r} is nothing that happens on a day")
 
 
 def _is_same(course: Course, incident: Incident) -> bool:

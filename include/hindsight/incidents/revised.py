@@ -8,7 +8,7 @@ from datetime import date
 from zoneinfo import ZoneInfo
 
 from hindsight.domain.records import Detection, Incident
-from hindsight.domain.values import Horizon, Verdict
+from hindsight.domain.values import Horizon, Resolution, Verdict
 from hindsight.incidents.history import class_words
 from hindsight.incidents.judgements import by_horizon, member_of
 from hindsight.windows import run_day
@@ -16,6 +16,8 @@ from hindsight.wording import calendar
 
 Window = tuple[str, ...]
 """What names a judged window: detector, version, segment, and its bounds."""
+
+_BY_DATA = (None, Resolution.RECOVERED, Resolution.GONE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +68,18 @@ def revisions(
     return tuple(found)
 
 
-def corrections(stored: Collection[Incident], incidents: Collection[Incident]) -> tuple[Correction, ...]:
-    """The told incidents that recomputed days have withdrawn, ended or opened again.
+def corrections(
+    stored: Collection[Incident],
+    incidents: Collection[Incident],
+    *,
+    rules: Collection[str] | None = None,
+) -> tuple[Correction, ...]:
+    """The told incidents that recomputed days, or an edit of the file, have withdrawn, ended or opened again.
 
     `stored` are the incidents as they lay in the store before this replay, `incidents` those after
-    it.  An end that falls on the day of the run itself is a transition of that day too: tell it once.
+    it, `rules` the names of the detectors in the monitor's file.  An end that falls on the day of the run
+    itself is a transition of that day too: tell it once.  What a person ended, or what came back within days
+    of its end, is told as that, and corrects nothing.
     """
     now = {incident.id: incident for incident in incidents}
     open_classes = {incident.incident_class for incident in incidents if incident.is_open}
@@ -78,18 +87,34 @@ def corrections(stored: Collection[Incident], incidents: Collection[Incident]) -
     for before in sorted(stored, key=lambda incident: (incident.opened_on, incident.id)):
         after = now.get(before.id)
         what = f"the {class_words(before.incident_class)} incident of {calendar(before.opened_on)}"
+        removed = _removed(before, rules)
         if before.told_on is None:
             continue
         if after is None and before.is_open and before.incident_class not in open_classes:
-            reason = f"{what} is withdrawn: recomputed days no longer show it"
+            reason = f"{what} is withdrawn: {removed or 'recomputed days no longer show it'}"
         elif after is not None and before.is_open and after.resolved_on is not None:
-            reason = f"{what} ended on {calendar(after.resolved_on)}"
-        elif after is not None and after.is_open and not before.is_open:
+            if after.resolution not in _BY_DATA:
+                continue
+            ended = f"ended on {calendar(after.resolved_on)}"
+            reason = f"{what} {f'is over: {removed}' if removed else ended}"
+        elif after is not None and after.is_open and before.resolved_on is not None:
+            if after.reopened > before.reopened:
+                continue
             reason = f"{what} was told as resolved, but recomputed days show it still open"
         else:
             continue
         found.append(Correction(before.id, reason))
     return tuple(found)
+
+
+def _removed(incident: Incident, rules: Collection[str] | None) -> str:
+    """That none of the rules by which an incident was open is in the file any more; empty if one is."""
+    gone = sorted({member.detector for member in incident.breaching})
+    if rules is None or not gone or any(detector in rules for detector in gone):
+        return ""
+    if len(gone) > 1:
+        return f"its {len(gone)} rules were removed from the file"
+    return "its rule was removed from the file"
 
 
 def window_of(detection: Detection) -> Window:

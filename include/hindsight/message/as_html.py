@@ -1,8 +1,9 @@
-"""The message as HTML for mail: inline styles, no script, no image, nothing fetched from elsewhere."""
+"""The message as HTML for mail: inline styles, no script, and nothing fetched from elsewhere."""
 
 from __future__ import annotations
 
 from html import escape
+from urllib.parse import quote
 
 from hindsight.message.document import Document, Fact, Link, Section, Tone
 from hindsight.wording import clean
@@ -11,8 +12,8 @@ _COLOUR = {Tone.CRITICAL: "#b42318", Tone.WARNING: "#b54708", Tone.RESOLVED: "#0
 _FONT = "font:15px/1.45 -apple-system,'Segoe UI',Roboto,Helvetica,Arial,sans-serif"
 
 
-def html(document: Document) -> str:
-    """A whole HTML page."""
+def html(document: Document, *, image: tuple[str, str] | None = None) -> str:
+    """A whole HTML page; `image` is the content id of a chart in the mail, and what it shows in words."""
     sections = "".join(_section(section) for section in document.sections)
     links = " &middot; ".join(_link(link) for link in document.links)
     context = "<br>".join(_text(line) for line in document.context)
@@ -25,7 +26,7 @@ def html(document: Document) -> str:
         f'border-top:4px solid {_COLOUR[document.tone]};padding:20px;overflow-wrap:anywhere">'
         f'<h1 style="margin:0 0 8px;font-size:19px">{_text(document.title)}</h1>'
         f'<p style="margin:0 0 16px">{_text(document.first_line)}</p>'
-        f"{sections}"
+        f"{sections}{_picture(image)}"
         + (f'<p style="margin:20px 0 0">{links}</p>' if links else "")
         + f'<p style="margin:16px 0 0;color:#475467;font-size:13px">{context}</p>'
         "</div></body></html>"
@@ -44,6 +45,14 @@ def _section(section: Section) -> str:
         + (f'<ul style="margin:8px 0 0;padding-left:20px">{items}</ul>' if items else "")
         + "</div>"
     )
+
+
+def _picture(image: tuple[str, str] | None) -> str:
+    if image is None:
+        return ""
+    cid, alt = image
+    style = "display:block;width:100%;max-width:640px;height:auto;border:0;margin:0 0 16px"
+    return f'<img src="cid:{quote(cid, safe="@.-_")}" alt="{_text(alt)}" width="598" style="{style}">'
 
 
 def _row(fact: Fact) -> str:

@@ -1,13 +1,14 @@
 """The message as Slack blocks, within every limit Slack has and inert whatever the names in it are.
 
 Text that others chose goes into `plain_text` objects, which Slack shows literally, or is escaped; a
-`<` is written by `_link` alone.  Limits: 12 blocks (Slack takes 50, nobody reads them), 150 characters
-in a header, 3,000 in a section, 2,000 in a field, 10 fields, and 10,000 characters over all, for Slack
-refuses a message of some 13,200 and documents that nowhere.
+`<` is written by `_link` alone, and by `slack_blocks` of a checked mention.  Limits: 12 blocks (Slack takes
+50, nobody reads them), 150 characters in a header, 3,000 in a section, 2,000 in a field, 10 fields, and
+10,000 characters over all, for Slack refuses a message of some 13,200 and documents that nowhere.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 from urllib.parse import quote
@@ -20,7 +21,8 @@ BUDGET = 10_000
 HEADER, SECTION, FIELD, FIELDS = 150, 3_000, 2_000, 10
 ITEMS = 0.25  # what a list may keep of a section where the rest wants all of it
 
-_TEXT, _NOTE, _LINE, _URL, _LABEL, _LINKS = 500, 150, 300, 500, 75, 4
+_TEXT, _NOTE, _LINE, _URL, _LABEL, _LINKS, _ALT = 500, 150, 300, 500, 75, 4, 1_000
+_MENTION = re.compile(r"<(?:@[UW][A-Z0-9]+|!subteam\^S[A-Z0-9]+|!here|!channel)>")
 _IN_URL = ":/?#[]@!$&'()*+,;=%~-._"
 _MARK = {Tone.CRITICAL: "🔴", Tone.WARNING: "🟠", Tone.RESOLVED: "🟢", Tone.QUIET: "⚪"}
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
@@ -33,13 +35,21 @@ def slack_text(document: Document) -> str:
     return _escape(document.first_line, _TEXT) or "Hindsight"
 
 
-def slack_blocks(document: Document) -> list[Block]:
-    """The message as blocks; sections share the room there is, a last line counts those that find none."""
+def slack_blocks(
+    document: Document, *, image: tuple[str, str] | None = None, mention: str = ""
+) -> list[Block]:
+    """The message as blocks; sections share the room there is, a last line counts those that find none.
+
+    `image` is the id that Slack gave an uploaded chart, and what it shows in words.  `mention` calls people
+    or groups by their ids, as `<!subteam^S123>`; of it nothing else comes through.
+    """
     head = [
         {"type": "header", "text": _plain(document.title, HEADER)},
         {"type": "section", "text": _plain(document.first_line, _TEXT)},
     ]
-    foot = _foot(document)
+    if called := " ".join(_MENTION.findall(mention)[:FIELDS]):
+        head.append(_context([_markdown(called)]))
+    foot = [*_picture(image), *_foot(document)]
     room = MAX_BLOCKS - len(head) - len(foot)
     shown = document.sections[: room if len(document.sections) <= room else room - 1]
     left = BUDGET - _size([*head, *foot]) - _NOTE
@@ -97,6 +107,14 @@ def _needs(section: Section) -> int:
     return sum(len(clean(f"{fact.label}: {fact.value}")) for fact in facts) + lines
 
 
+def _picture(image: tuple[str, str] | None) -> list[Block]:
+    """The chart, which Slack has already."""
+    if image is None:
+        return []
+    file, alt = image
+    return [{"type": "image", "slack_file": {"id": file}, "alt_text": shorten(clean(alt), _ALT) or "A chart"}]
+
+
 def _foot(document: Document) -> list[Block]:
     """Links, and the small print."""
     blocks = []
@@ -149,11 +167,12 @@ def _escape(text: str, limit: int) -> str:
     return "".join(escaped)
 
 
-def _size(blocks: Iterable[Block]) -> int:
+def _size(blocks: Sequence[Block]) -> int:
     """The characters of all text in these blocks."""
     texts = [
         text
         for block in blocks
         for text in (block.get("text"), *block.get("fields", ()), *block.get("elements", ()))
     ]
-    return sum(len(text["text"]) for text in texts if text)
+    alts = sum(len(block.get("alt_text", "")) for block in blocks)
+    return alts + sum(len(text["text"]) for text in texts if text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, is_dataclass
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 from functools import cache
 from types import NoneType
@@ -86,10 +86,11 @@ class About:
 
 @dataclass(frozen=True, slots=True)
 class ChartPoint:
-    """A window in a chart: its last day, its value with its 95 % interval, and what the rule allowed it.
+    """A window in a chart: its last day, or hour by the monitor's clock, its value, and what is around it.
 
-    Values are in the metric's unit, None where there is none.  `open` says that less truth is known than the
-    monitor asks for.
+    `low` and `high` bound its 95 % interval, `lower` and `upper` are what the rule allowed it.  Values are in
+    the metric's unit, None where there is none.  `open` says that less truth is known than the monitor asks
+    for.
     """
 
     day: date
@@ -174,7 +175,7 @@ def _read(hint: Any, value: Any) -> Any:
     if NoneType in arguments:
         return None if value is None else _read(arguments[0], value)
     if hint is date:
-        return date.fromisoformat(value)
+        return datetime.fromisoformat(value) if "T" in value else date.fromisoformat(value)
     return hint(value) if issubclass(hint, StrEnum) else value
 
 

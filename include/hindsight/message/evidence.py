@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
-from hindsight.domain.records import Detection, Snapshot
+from hindsight.domain.records import Detection, Incident, Snapshot
 from hindsight.domain.values import ALL, UNVERSIONED, IncidentClass, Maturity
 from hindsight.explanation import Explanation, facts, when
 from hindsight.incidents import Case
@@ -30,6 +30,7 @@ from hindsight.wording import (
     side,
 )
 
+_ORDER = ("Likely where", "What changed", "Likely action")
 _REASON = 280
 _EXPLAINED = 400
 
@@ -59,7 +60,7 @@ class Evidence:
         said = judgement(detection, error)
         if side(detection) is None and observed is not None:  # the sentence is of a slope, say
             said += f"; the value is {figure(observed, error)}"
-        ends = _ends(detection)
+        ends = limits_of(detection.metric)
         if error and observed is not None and ends is not None:
             said += f" ({interval(observed, error, as_share=is_share(detection), ends=ends)})"
         return said + self._expected(detection, error)
@@ -69,7 +70,7 @@ class Evidence:
         return f"{self.short(detection)} [{name(detection.detector)}]"
 
     def facts(self, case: Case, happened: str) -> tuple[Fact, ...]:
-        """What to know of an open incident's worst member."""
+        """What to know of an open incident's worst member, in the order in which people ask."""
         incident, worst = case.incident, case.evidence[0]
         place = [] if worst.version in (UNVERSIONED, ALL) else [f"version {name(worst.version)}"]
         place += [] if worst.segment == ALL else [name(worst.segment)]
@@ -77,10 +78,10 @@ class Evidence:
         found = [
             Fact("Today", happened),
             Fact("Since", self._since(case)),
-            Fact("Window", self.window(worst)),
-            Fact("How sure", self.sure(worst)),
-            *self._explained(case),
+            Fact("How sure", f"{self.window(worst)}: {self.sure(worst)}"),
             Fact("Where", "; ".join(place)),
+            *self._explained(case),
+            Fact("Acknowledged", self._acknowledged(incident)),
             Fact("Members", still if len(incident.members) > 1 else ""),
             Fact(
                 "Rule", f"{name(worst.detector)} ({worst.severity}): {shorten(clean(worst.reason), _REASON)}"
@@ -90,10 +91,15 @@ class Evidence:
 
     def _since(self, case: Case) -> str:
         """Since when the incident lasts, and when what it is about began."""
-        incident = case.incident
+        incident, worst = case.incident, case.evidence[0]
         explained = self._explanations.get(incident.id)
         known = f"opened on {calendar(incident.opened_on)}"
+        if incident.since != incident.opened_on and worst.horizon.count:
+            known += f", when its labels were {age(worst).removeprefix('labels ')}"
         found = [known if incident.since == incident.opened_on else f"{calendar(incident.since)}; {known}"]
+        if incident.reopened:
+            times = counted(incident.reopened, "time") if incident.reopened > 1 else "once"
+            found.append(f"it came back {times}")
         if explained is not None and explained.since is not None:
             found.append(when(explained))
         return "; ".join(found)
@@ -105,7 +111,19 @@ class Evidence:
         explained = self._explanations[case.incident.id]
         if explained is None:
             return (Fact("Likely action", "could not be explained; the run's log says why"),)
-        return tuple(Fact(label, shorten(clean(text), _EXPLAINED)) for label, text in facts(explained))
+        found = dict(facts(explained))
+        order = [
+            *(label for label in _ORDER if label in found),
+            *(label for label in found if label not in _ORDER),
+        ]
+        return tuple(Fact(label, shorten(clean(found[label]), _EXPLAINED)) for label in order)
+
+    def _acknowledged(self, incident: Incident) -> str:
+        """Who has taken it on, and until when."""
+        if incident.acknowledged_by is None:
+            return ""
+        until = incident.acknowledged_until
+        return f"by {name(incident.acknowledged_by)}" + (f" until {calendar(until)}" if until else "")
 
     def of_the_past(self, case: Case) -> tuple[Fact, ...]:
         """What to remember of a resolved incident."""
@@ -117,23 +135,26 @@ class Evidence:
             Fact("Members", f"{len(incident.members):,}"),
         )
 
+    def amount(self, detection: Detection) -> str:
+        """How much truth the judgement rests on, for a lock screen."""
+        said = [f"n = {detection.n:,}"]
+        if detection.coverage is not None and detection.incident_class is not IncidentClass.LABEL_HEALTH:
+            said.append(f"{share(detection.coverage)} labelled")
+        if (snapshot := self._snapshot(detection)) and snapshot.maturity is not Maturity.MATURE:
+            said.append(str(snapshot.maturity))
+        return ", ".join(said)
+
     def sure(self, detection: Detection) -> str:
         """How much truth the judgement rests on, how old it is, and how likely chance alone would do this."""
         said = [f"n = {detection.n:,}"]
         if detection.coverage is not None and detection.incident_class is not IncidentClass.LABEL_HEALTH:
             said.append(f"{share(detection.coverage)} labelled")
-        said.append(self.age(detection))
+        said.append(age(detection))
         if (snapshot := self._snapshot(detection)) and snapshot.maturity is not Maturity.MATURE:
             said.append(f"{snapshot.maturity}: less truth than the monitor asks for")
         if detection.p_value is not None:
             said.append(chance(detection.p_value))
         return ", ".join(said)
-
-    def age(self, detection: Detection) -> str:
-        """How old the labels were."""
-        units = detection.horizon.count
-        unit = "hour" if detection.horizon.unit == "h" else "day"
-        return f"labels {counted(units, unit)} old" if units else "no labels needed"
 
     def window(self, detection: Detection) -> str:
         return judged_window(detection, self._zone)
@@ -167,10 +188,17 @@ class Evidence:
         return snapshot.standard_error if is_same else None
 
 
-def _ends(detection: Detection) -> tuple[float, float] | None:
-    """Between what the interval of its value can lie; None of a count, which is what it is."""
+def age(detection: Detection) -> str:
+    """How old the labels were."""
+    units = detection.horizon.count
+    unit = "hour" if detection.horizon.unit == "h" else "day"
+    return f"labels {counted(units, unit)} old" if units else "no labels needed"
+
+
+def limits_of(name: str) -> tuple[float, float] | None:
+    """Between what the interval of a metric can lie; None of a count, which is what it is."""
     try:
-        metric = find(detection.metric)
+        metric = find(name)
     except ValueError:  # a rule on several metrics has a name of its own
         return -math.inf, math.inf
     if metric.extensive:

@@ -16,17 +16,24 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 
+from hindsight.domain.values import When
 from hindsight.notifiers.base import BaseNotifier, CannotTell, Parcel, Picture, Sent
 from hindsight.notifiers.connection import Connect, ConnectionInfo
 from hindsight.notifiers.email import Email
 from hindsight.notifiers.log import Log
+from hindsight.notifiers.pagerduty import PagerDuty
 from hindsight.notifiers.slack import Slack
 from hindsight.notifiers.slack_webhook import SlackWebhook
+from hindsight.notifiers.teams import Teams
+from hindsight.notifiers.webhook import Webhook
 
 NOTIFIERS: Mapping[str, type[BaseNotifier]] = {
     "slack": Slack,
     "slack_webhook": SlackWebhook,
     "email": Email,
+    "pagerduty": PagerDuty,
+    "teams": Teams,
+    "webhook": Webhook,
     "log": Log,
 }
 """Every kind of notifier by the word that selects it in YAML."""
@@ -43,15 +50,17 @@ def channels(notifiers: Iterable[BaseNotifier]) -> dict[str, BaseNotifier]:
 def channel_key(notifier: BaseNotifier) -> str:
     """What tells this channel's outbox rows from another's: its kind and a digest of its address.
 
-    Which messages it wants is no part of it: who changes that is told nothing again.
+    Which messages it wants is no part of it: who changes that is told nothing again.  Only summaries are a
+    channel of their own, beside the messages that go to the same address.
 
     >>> channel_key(Log())
     'log:44136fa3'
     """
-    kinds = [kind for kind, cls in NOTIFIERS.items() if type(notifier) is cls]
+    kinds = [kind for kind, cls in NOTIFIERS.items() if isinstance(notifier, cls)]
     if not kinds:
         raise TypeError(f"{notifier!r} is no notifier; the kinds are {', '.join(NOTIFIERS)}")
-    address = json.dumps(notifier.address, sort_keys=True, separators=(",", ":"))
+    when = {} if notifier.when is When.EACH else {"when": notifier.when}
+    address = json.dumps({**notifier.address, **when}, sort_keys=True, separators=(",", ":"))
     return f"{kinds[0]}:{hashlib.sha256(address.encode()).hexdigest()[:8]}"
 
 
@@ -64,11 +73,14 @@ __all__ = [
     "ConnectionInfo",
     "Email",
     "Log",
+    "PagerDuty",
     "Parcel",
     "Picture",
     "Sent",
     "Slack",
     "SlackWebhook",
+    "Teams",
+    "Webhook",
     "channel_key",
     "channels",
 ]

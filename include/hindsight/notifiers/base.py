@@ -6,10 +6,12 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any, ClassVar, Self
 
-from hindsight.domain.values import Hours, IncidentClass, Severity, When
+from hindsight.domain.values import Hours, IncidentClass, IncidentState, Severity, When
 from hindsight.errors import HindsightError
 from hindsight.message import Document
+from hindsight.message.document import About
 from hindsight.notifiers.connection import Connect
+from hindsight.policy import SUMMARIES, Kind
 
 
 class CannotTell(HindsightError):
@@ -51,6 +53,28 @@ class Sent:
 
     provider_id: str | None = None
     remarks: tuple[str, ...] = ()
+
+
+NEWS = frozenset({"opened", "reopened", "escalated"})
+"""The changes of an incident for which somebody may be called; recovery is not among them."""
+
+
+def news(parcel: Parcel) -> list[About]:
+    """The open incidents that a message says have begun, come back or become graver; a summary says no news.
+
+    One that it names without any change had begun unheard, unless the message answers an earlier one.
+    """
+    document = parcel.document
+    if document.kind in SUMMARIES:
+        return []
+    first = parcel.thread is None and document.kind != Kind.REVISED
+    return [
+        each
+        for each in document.about
+        if each.resolved_on is None
+        and each.state is not IncidentState.PENDING
+        and (NEWS.intersection(each.changes) if each.changes else first)
+    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class ConnectionInfo:
-    """A named receiver and the secrets to reach it; the secrets are in no `repr`."""
+    """A named receiver and the secrets to reach it; no `repr` shows them, or an address that may be one."""
 
     conn_type: str = ""
-    host: str | None = None
+    host: str | None = field(default=None, repr=False)
     port: int | None = None
-    login: str | None = None
+    login: str | None = field(default=None, repr=False)
     password: str | None = field(default=None, repr=False)
     schema: str | None = None
     extra: Mapping[str, object] = field(default_factory=dict, repr=False)

@@ -1,4 +1,4 @@
-"""E-mail over SMTP: text and HTML, threaded by incident, with a name that a repeat shares."""
+"""E-mail over SMTP: text, HTML and a chart, threaded by incident, with a name that a repeat shares."""
 
 from __future__ import annotations
 
@@ -7,19 +7,26 @@ import re
 import smtplib
 import ssl
 from contextlib import suppress
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.policy import SMTP
+from typing import Any
 
 from hindsight.errors import DeliveryError
-from hindsight.message import Document, html, plain
+from hindsight.message import html, plain
 from hindsight.notifiers.base import BaseNotifier, Parcel, Sent
 from hindsight.notifiers.connection import Connect, ConnectionInfo
 from hindsight.wording import clean, shorten
 
-_ADDRESS = re.compile(r"[^@\s<>,;\"]+@[^@\s<>,;\"]+")
+_ADDRESS = re.compile(r"(?!.*=\?)[^@\s<>,;\"]+@[^@\s<>,;\"]+")
 _SUBJECT = 200
+_ALT = 1_000
+_TOO_LARGE = 552
+_FILE = re.compile(r"[^A-Za-z0-9_.-]+")
+_OWN_KEY = re.compile(r"email:[0-9a-f]{8}")
+"""A channel's key, in the key of its message: every recipient's mail has the same Message-ID."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +36,13 @@ class Email(BaseNotifier):
     `connection` is an Airflow connection of type `smtp`: host, port, login, password, and the extras
     `from_email`, `timeout`, `disable_ssl`, `disable_tls` and `ssl_context` ("none" trusts any certificate).
     As in Airflow, TLS from the first byte is the default; `disable_ssl` makes it STARTTLS, and
-    `disable_tls` as well makes it plain text.
+    `disable_tls` as well makes it plain text.  Each address of `to` is delivered to by itself; everybody sees
+    who else was written to.
     """
 
     connection: str
     to: tuple[str, ...]
+    recipient: str = field(default="", init=False)
 
     def __post_init__(self) -> None:
         if not self.to:
@@ -41,23 +50,62 @@ class Email(BaseNotifier):
         if wrong := [address for address in self.to if not _ADDRESS.fullmatch(address)]:
             raise ValueError(f"{wrong[0]!r} is not an e-mail address; write it as name@example.com")
 
-    def send(self, parcel: Parcel, connect: Connect) -> Sent:
-        """Send one mail to all; returns its Message-ID.
+    def channels(self) -> tuple[Email, ...]:
+        """One for each recipient: for one who is refused nobody else waits, or is written to twice."""
+        return tuple(self._only(address) for address in dict.fromkeys(self.to))
 
-        If the server refuses some recipients the others still get it; the error then names those it
-        refused, and is no reason to send again.
+    def _only(self, recipient: str) -> Email:
+        one = copy(self)
+        object.__setattr__(one, "recipient", recipient)
+        return one
+
+    @property
+    def address(self) -> dict[str, Any]:
+        """Where it leads; who else is written to is no part of one recipient's address."""
+        where = {"recipient": self.recipient.lower()} if self.recipient else {"to": self.to}
+        return {"connection": self.connection, **where}
+
+    def send(self, parcel: Parcel, connect: Connect) -> Sent:
+        """Send one mail to the recipient, or to all where it is for none by itself; returns its Message-ID.
+
+        If the server refuses some of several recipients the others still get it; the error then names those
+        it refused, and is no reason to send again.
         """
         info = connect(self.connection)
-        message = self._message(parcel.document, parcel.key, self._sender(info))
+        sender = self._sender(info)
         client = self._client(info)
+        remarks: tuple[str, ...] = ()
         try:
-            refused = client.send_message(message)
+            message = self._message(parcel, sender)
+            try:
+                refused = self._given(client, message)
+            except _TooLarge:
+                remarks = ("The mail server found the message too large: it went without its chart.",)
+                message = self._message(replace(parcel, pictures=()), sender)
+                refused = self._given(client, message)
+        finally:
+            with suppress(smtplib.SMTPException, OSError):
+                client.quit()
+            client.close()
+        if refused:
+            raise self._error(
+                f"took the message for the others but refused {self._who(refused)}", retry=False
+            )
+        return Sent(str(message["Message-ID"]), remarks)
+
+    def _given(self, client: smtplib.SMTP, message: EmailMessage) -> dict[str, tuple[int, bytes]]:
+        """Whom the server refused, if it took the message for anybody."""
+        try:
+            return client.send_message(message, to_addrs=[self.recipient] if self.recipient else self.to)
         except smtplib.SMTPRecipientsRefused as error:
             codes = {code for code, _ in error.recipients.values()}
             raise self._error(
                 f"refused every recipient ({self._who(error.recipients)})", retry=min(codes) < 500
             ) from None
         except smtplib.SMTPResponseException as error:
+            has_chart = any(part.get_content_maintype() == "image" for part in message.walk())
+            if error.smtp_code == _TOO_LARGE and has_chart:
+                raise _TooLarge from None
             raise self._error(
                 f"answered {error.smtp_code} and refused the message", retry=error.smtp_code < 500
             ) from None
@@ -67,35 +115,34 @@ class Email(BaseNotifier):
             raise self._error(f"cannot take this message ({type(error).__name__})", retry=False) from None
         except OSError as error:
             raise self._silence(f"fell silent ({type(error).__name__})") from None
-        finally:
-            with suppress(smtplib.SMTPException, OSError):
-                client.quit()
-            client.close()
-        if refused:
-            raise self._error(
-                f"took the message for the others but refused {self._who(refused)}", retry=False
-            )
-        return Sent(str(message["Message-ID"]))
 
-    def _message(self, document: Document, key: str, sender: str) -> EmailMessage:
+    def _message(self, parcel: Parcel, sender: str) -> EmailMessage:
+        document = parcel.document
         domain = sender.rpartition("@")[2].rstrip(">")
         slug = re.sub(r"[^a-z0-9]+", "-", clean(document.monitor).lower()).strip("-") or "monitor"
+        name = _digest(_OWN_KEY.sub("email", parcel.key))
         message = EmailMessage(policy=SMTP)
-        message["Subject"] = shorten(clean(document.subject), _SUBJECT)
+        message["Subject"] = shorten(_header(document.subject), _SUBJECT)
         message["From"] = sender
         message["To"] = ", ".join(self.to)
         message["Date"] = datetime.now(UTC)
-        message["Message-ID"] = f"<hindsight.{_digest(key)}@{domain}>"
+        message["Message-ID"] = f"<hindsight.{name}@{domain}>"
         if document.thread:
             # A root that need not exist: mail programs group what refers to it.
             root = f"<hindsight.{_digest(document.thread)}@{domain}>"
             message["In-Reply-To"] = root
             message["References"] = root
-            message["X-Hindsight-Incident"] = clean(document.thread)
+            message["X-Hindsight-Incident"] = _header(document.thread)
         message["List-Id"] = f"<{slug[:60]}.hindsight.{domain}>"
         message["Auto-Submitted"] = "auto-generated"
         message.set_content(plain(document))
-        message.add_alternative(html(document), subtype="html")
+        if not parcel.pictures:
+            message.add_alternative(html(document), subtype="html")
+            return message
+        picture, cid = parcel.pictures[0], f"chart.{name}@hindsight"
+        message.add_alternative(html(document, image=(cid, shorten(picture.alt, _ALT))), subtype="html")
+        page, file = list(message.iter_parts())[1], _FILE.sub("_", picture.name)
+        page.add_related(picture.png, "image", "png", cid=f"<{cid}>", filename=file, disposition="inline")
         return message
 
     def _client(self, info: ConnectionInfo) -> smtplib.SMTP:
@@ -162,6 +209,19 @@ class Email(BaseNotifier):
             retry=True,
             ambiguous=True,
         )
+
+
+def _header(text: str) -> str:
+    r"""Text for a header: Python decodes what looks encoded in it, line ends and all, and writes them out.
+
+    >>> _header("a\r\nb =?utf-8?q?=0D=0ABcc=3A_all=40example.com?=")
+    'a b = ?utf-8?q?=0D=0ABcc=3A_all=40example.com?='
+    """
+    return clean(text).replace("=?", "= ?")
+
+
+class _TooLarge(Exception):
+    """The server takes no message of this size, and it holds a chart."""
 
 
 def _digest(text: str) -> str:

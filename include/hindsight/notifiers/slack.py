@@ -1,39 +1,22 @@
-"""Slack by a bot's token: the recommended way, for its messages can be found again."""
+"""Slack by a bot's token: the recommended way, for its messages make threads and can be found again."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from http.client import HTTPException
+from typing import Any, ClassVar
 
-from slack_sdk import WebClient
-from slack_sdk.errors import SlackApiError, SlackClientError
-
+from hindsight.domain.values import Severity
 from hindsight.errors import DeliveryError
-from hindsight.message import Document, plain, slack_blocks, slack_text
-from hindsight.notifiers.answers import SILENT, code_of, no_answer, refusal
-from hindsight.notifiers.base import BaseNotifier, Parcel, Sent
-from hindsight.notifiers.connection import Connect, ConnectionInfo
-
-EVENT_TYPE = "hindsight_notification"
-"""Names our messages in Slack's metadata; the payload is the outbox key, by which one is found again."""
+from hindsight.message import Document
+from hindsight.notifiers.base import BaseNotifier, Parcel, Sent, news
+from hindsight.notifiers.connection import Connect
+from hindsight.notifiers.slack_api import Place, Refused, SlackApi
+from hindsight.notifiers.slack_files import Image, upload
+from hindsight.notifiers.slack_find import EVENT_TYPE, THREAD_GONE, find
+from hindsight.notifiers.slack_forms import MENTION, MENTION_WORDS, Form, Forms, mentioned
 
 _TOO_MUCH = {"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "msg_too_long"}
-_PERHAPS = {"internal_error", "fatal_error", "request_timeout", "service_unavailable"}
-_LATER = {"ratelimited", "rate_limited"}
-_PLAIN_LIMIT = 3_500
-
-_ADVICE = {
-    "channel_not_found": "name a channel that exists, or invite the bot if it is private",
-    "not_in_channel": "invite the bot to the channel",
-    "is_archived": "name a channel that is not archived",
-    "missing_scope": "give the app the scope chat:write",
-    "invalid_auth": "put the bot's token into the connection's password",
-    "not_authed": "put the bot's token into the connection's password",
-    "token_revoked": "put a new token into the connection's password",
-    "token_expired": "put a new token into the connection's password",
-    "account_inactive": "put a token of an active app into the connection's password",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,88 +24,99 @@ class Slack(BaseNotifier):
     """A channel, written to by a bot.
 
     `connection` is an Airflow connection of type `slack`: the token is its password; its extras `base_url`,
-    `timeout` and `proxy` are heeded.  The token needs the scope chat:write.
+    `timeout` and `proxy` are heeded.  The token needs the scope chat:write; with files:write charts are
+    shown, and with channels:history (groups:history for private channels) nothing is ever sent twice.
+    `channel` is a name or, better, an id; for a name the scope channels:read is needed, too.  `mention` names
+    who is called when an incident of `mention_severity` or above begins, comes back or gets worse: ids of
+    users or groups, `here` or `channel`.
     """
+
+    threads: ClassVar[bool] = True
+    finds: ClassVar[bool] = True
 
     connection: str
     channel: str
+    mention: tuple[str, ...] = ()
+    mention_severity: Severity = Severity.CRITICAL
 
     def __post_init__(self) -> None:
         if not self.channel.strip():
             raise ValueError("a slack notifier needs a channel, such as '#ml-incidents' or a channel's id")
+        if wrong := [who for who in self.mention if not re.fullmatch(MENTION, who)]:
+            raise ValueError(f"{wrong[0]!r} is nobody to mention: write {MENTION_WORDS}")
+
+    @property
+    def address(self) -> dict[str, Any]:
+        """Where it leads; whom it calls there is no part of that."""
+        return {"connection": self.connection, "channel": self.channel}
 
     def send(self, parcel: Parcel, connect: Connect) -> Sent:
-        """Post the document; returns `channel:timestamp`, by which Slack knows the message.
-
-        Slack refuses some blocks for reasons it does not document: then the plain text goes out instead, for
-        a refused message is certain not to have arrived.
+        """Post the message, in the parcel's thread if it has one; returns `channel:timestamp`, by which
+        Slack knows it, and the id of its chart.
         """
-        client = self._client(connect(self.connection))
+        api = SlackApi.of(self.connection, connect(self.connection))
+        image, remarks = upload(api, parcel.pictures)
+        metadata = {"event_type": EVENT_TYPE, "event_payload": {"key": parcel.key}}
+        options: dict[str, Any] = {"unfurl_links": False, "unfurl_media": False, "metadata": metadata}
+        forms = Forms(parcel.document, image, self._mentions(parcel))
+        thread = Place.parse(parcel.thread)
         try:
-            return Sent(self._post(client, parcel.document, parcel.key, with_blocks=True))
-        except _BlocksRefused:
-            return Sent(self._post(client, parcel.document, parcel.key, with_blocks=False))
+            if thread is None:
+                return self._sent(api, forms, remarks, channel=self.channel, **options)
+            try:
+                answers = {"thread_ts": thread.ts, "reply_broadcast": parcel.loud}
+                return self._sent(api, forms, remarks, channel=thread.channel, **answers, **options)
+            except Refused as refused:
+                if refused.code not in THREAD_GONE:
+                    raise
+            gone = f"{api.who} has no such thread any more: the message went to the channel itself."
+            return self._sent(api, forms, (*remarks, gone), channel=thread.channel, **options)
+        except Refused as refused:
+            raise self._refusal(api, refused, self.channel) from None
 
-    def _client(self, info: ConnectionInfo) -> WebClient:
-        if not info.password:
-            raise DeliveryError(
-                f"the connection {self.connection!r} has no password: put the bot's token there.", retry=False
-            )
-        return WebClient(
-            token=info.password.strip(),
-            base_url=info.text("base_url") or WebClient.BASE_URL,
-            timeout=info.seconds("timeout", 30),
-            proxy=info.text("proxy"),
-            retry_handlers=[],
-            logger=SILENT,
-        )
+    def find(self, parcel: Parcel, connect: Connect) -> Sent | None:
+        """The message by its key, from the history of the channel or of the thread."""
+        api = SlackApi.of(self.connection, connect(self.connection))
+        found = find(api, parcel, self.channel)
+        return None if found is None else Sent(str(found))
 
-    def _post(self, client: WebClient, document: Document, key: str, *, with_blocks: bool) -> str | None:
-        who = f"Slack (connection {self.connection!r})"
-        text = slack_text(document) if with_blocks else _fenced(document)
+    def update(self, provider_id: str, document: Document, connect: Connect) -> None:
+        """Have a message show this document; the chart in it stays, and nobody is called."""
+        api = SlackApi.of(self.connection, connect(self.connection))
+        place = Place.parse(provider_id)
+        if place is None:
+            raise DeliveryError(f"{provider_id!r} names no message of Slack.", retry=False)
+        alt = document.charts[0].alt if document.charts else document.first_line
+        forms = Forms(document, Image(place.file, alt) if place.file else None, pause=0, nothing=[])
         try:
-            response = client.chat_postMessage(
-                channel=self.channel,
-                text=text,
-                blocks=slack_blocks(document) if with_blocks else None,
-                unfurl_links=False,
-                unfurl_media=False,
-                link_names=False,
-                parse="none",
-                metadata={"event_type": EVENT_TYPE, "event_payload": {"key": key}},
-            )
-        except SlackApiError as error:
-            code = code_of(error.response.get("error"))
-            if with_blocks and code in _TOO_MUCH:
-                raise _BlocksRefused from None
-            raise _refused(
-                who, error.response.status_code, code, dict(error.response.headers), self.channel
-            ) from None
-        except (OSError, HTTPException, SlackClientError, ValueError) as error:
-            raise no_answer(who, error) from None
-        ts = response.get("ts")
-        return f"{response.get('channel') or self.channel}:{ts}" if ts else None
+            _say(api, "chat_update", forms, channel=place.channel, ts=place.ts)
+        except Refused as refused:
+            raise self._refusal(api, refused, place.channel, "update of the message in") from None
+
+    def _sent(self, api: SlackApi, forms: Forms, remarks: tuple[str, ...], **options: Any) -> Sent:
+        answer, form = _say(api, "chat_postMessage", forms, **options)
+        place = Place.told(answer, form.file)
+        return Sent(str(place) if place else None, (*remarks, *form.remarks))
+
+    def _mentions(self, parcel: Parcel) -> str:
+        """Whom the message calls, as live markup: what is written here is of our own making alone."""
+        grave = [each for each in news(parcel) if each.severity.rank >= self.mention_severity.rank]
+        return " ".join(map(mentioned, self.mention)) if grave else ""
+
+    def _refusal(
+        self, api: SlackApi, refused: Refused, channel: str, what: str = "message for"
+    ) -> DeliveryError:
+        return DeliveryError(f"{api.who} refused the {what} {channel!r}: {refused.words()}.", retry=False)
 
 
-class _BlocksRefused(Exception):
-    """Slack would not have the blocks."""
-
-
-def _refused(who: str, status: int, code: str | None, headers: dict[str, str], channel: str) -> DeliveryError:
-    """What `ok: false` means; an answer without a code is judged by its status."""
-    if code is None or status != 200:
-        return refusal(who, status, code, headers, now=datetime.now(UTC))
-    if code in _LATER:
-        return refusal(who, 429, code, headers, now=datetime.now(UTC))
-    if code in _PERHAPS:
-        return refusal(who, 503, code, headers, now=datetime.now(UTC))
-    advice = _ADVICE.get(code, "")
-    return DeliveryError(
-        f"{who} refused the message for {channel!r}: {code}{f'; {advice}' if advice else ''}.", retry=False
-    )
-
-
-def _fenced(document: Document) -> str:
-    """The plain message for a Slack that will not take the blocks."""
-    escaped = plain(document).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return escaped if len(escaped) <= _PLAIN_LIMIT else escaped[:_PLAIN_LIMIT].rsplit("\n", 1)[0] + "\n…"
+def _say(api: SlackApi, method: str, forms: Forms, **options: Any) -> tuple[dict[str, Any], Form]:
+    """The answer to the first form that Slack takes, and which that was; Refused."""
+    last = Refused("invalid_blocks")
+    for form in forms:
+        try:
+            return api.call(method, parse="none", link_names=False, **options, **form.said), form
+        except Refused as refused:
+            if refused.code not in _TOO_MUCH:
+                raise
+            last = refused
+    raise last

@@ -6,9 +6,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from http.client import HTTPException
 
-from slack_sdk.errors import SlackClientError
-from slack_sdk.webhook import WebhookClient
-
 from hindsight.errors import DeliveryError
 from hindsight.message import slack_blocks, slack_text
 from hindsight.notifiers.answers import SILENT, code_of, no_answer, refusal
@@ -24,23 +21,27 @@ class SlackWebhook(BaseNotifier):
 
     `connection` is an Airflow connection of type `slackwebhook`: the webhook's token, or the whole
     address, is its password.  A webhook never learns what became of a message: no thread, no update,
-    and no way to find out whether an unanswered one arrived.  Prefer `slack` where you may have a bot.
+    no chart, and no way to find out whether an unanswered one arrived.  Prefer `slack` where you may have a
+    bot.
     """
 
     connection: str
 
     def send(self, parcel: Parcel, connect: Connect) -> Sent:
         """Post the document; Slack gives a webhook's message no name, so none comes back."""
+        from slack_sdk.errors import SlackClientError
+        from slack_sdk.webhook import WebhookClient
+
         document = parcel.document
         info = connect(self.connection)
         who = f"the Slack webhook (connection {self.connection!r})"
         client = WebhookClient(
             self._address(info),
             timeout=info.seconds("timeout", 30),
-            proxy=info.text("proxy"),
             retry_handlers=[],
             logger=SILENT,
         )
+        client.proxy = info.text("proxy")  # see slack_api
         try:
             answer = client.send(
                 text=slack_text(document),
@@ -51,7 +52,7 @@ class SlackWebhook(BaseNotifier):
         except (OSError, HTTPException, SlackClientError, ValueError) as error:
             raise no_answer(who, error) from None
         if answer.status_code != 200 or answer.body.lstrip().startswith("<"):
-            code, headers = code_of(answer.body.strip()), dict(answer.headers)
+            code, headers = code_of(answer.body.strip(), info.password, info.host), dict(answer.headers)
             raise refusal(who, answer.status_code, code, headers, now=datetime.now(UTC))
         return Sent()
 

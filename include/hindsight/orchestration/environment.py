@@ -62,7 +62,7 @@ def from_json(text: str) -> ConnectionInfo:
     """Read the JSON form; `extra` may be an object or its text.
 
     >>> from_json('{"conn_type": "postgresql", "host": "db", "port": "5432", "password": "secret"}')
-    ConnectionInfo(conn_type='postgres', host='db', port=5432, login=None, schema=None)
+    ConnectionInfo(conn_type='postgres', port=5432, schema=None)
     """
     fields = _mapping(json.loads(text))
     if set(fields) - FIELDS or not isinstance(fields.get("conn_type"), str):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,6 +30,9 @@ PREFIX: Final = "monitor__"
 TAG: Final = "hindsight"
 TAG_LENGTH: Final = 100
 """What Airflow takes."""
+
+Callback = Callable[[Any], Any]
+"""What Airflow calls with the context of a task: a function, or one of its own notifiers."""
 
 
 def monitors(folder: Path, only: str | None = None) -> list[Loaded]:
@@ -56,12 +60,14 @@ def monitors(folder: Path, only: str | None = None) -> list[Loaded]:
     return [loaded for loaded in load_all(folder) if loaded.name == name]
 
 
-def build(loaded: Loaded) -> DAG:
-    """The DAG of a file, sound or not."""
-    return build_broken_dag(loaded) if loaded.spec is None else build_dag(loaded.spec, loaded.path)
+def build(loaded: Loaded, on_failure: Sequence[Callback] = ()) -> DAG:
+    """The DAG of a file, sound or not; `on_failure` is called by Airflow when one of its tasks has failed."""
+    if loaded.spec is None:
+        return build_broken_dag(loaded, on_failure)
+    return build_dag(loaded.spec, loaded.path, on_failure)
 
 
-def build_dag(spec: MonitorSpec, path: Path) -> DAG:
+def build_dag(spec: MonitorSpec, path: Path, on_failure: Sequence[Callback] = ()) -> DAG:
     """The six tasks of a monitor; whether it starts paused is left to Airflow's configuration."""
     with DAG(
         dag_id=PREFIX + spec.monitor,
@@ -76,6 +82,7 @@ def build_dag(spec: MonitorSpec, path: Path) -> DAG:
             "retry_delay": spec.airflow.retry_delay,
             "retry_exponential_backoff": 2,
             "max_retry_delay": 60 * spec.airflow.retry_delay,
+            "on_failure_callback": list(on_failure),
         },
         params=parameters(),
         tags={TAG, spec.task.value, *(tag[:TAG_LENGTH] for tag in spec.tags)},
@@ -98,7 +105,7 @@ def timetable(spec: MonitorSpec) -> LocalDayTimetable:
     return kind(spec.timezone, f"{spec.schedule:%H:%M}", os.environ.get(LAST_DAY))
 
 
-def build_broken_dag(loaded: Loaded) -> DAG:
+def build_broken_dag(loaded: Loaded, on_failure: Sequence[Callback] = ()) -> DAG:
     """A DAG in the place of a monitor whose file is wrong: its daily run fails with the report.
 
     It keeps the monitor's id and so its history, and it is scheduled, for a monitor that silently does
@@ -111,6 +118,7 @@ def build_broken_dag(loaded: Loaded) -> DAG:
         schedule=LocalDayTimetable("UTC", "00:00"),
         catchup=False,
         max_active_runs=1,
+        default_args={"on_failure_callback": list(on_failure)},
         tags={TAG, "config-error"},
         doc_md=error_page(report, shown(loaded.path)),
     ) as dag:

@@ -16,6 +16,10 @@ LAST_DAY: Final = "HINDSIGHT_LAST_DAY"
 """Names the last day that any monitor is run for, where the logs end (the demo's are of 2013)."""
 
 
+PAGES: Final = "/hindsight/incidents"
+"""Where Airflow's API server shows incidents, after its own address."""
+
+
 def project_root() -> Path:
     """The folder that holds `include/` and `dags/`, from which relative file names start.
 

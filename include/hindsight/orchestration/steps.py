@@ -13,6 +13,7 @@ from hindsight import faults
 from hindsight.domain.spec import MonitorSpec
 from hindsight.errors import HindsightError
 from hindsight.message import Link
+from hindsight.orchestration.places import PAGES
 from hindsight.orchestration.window import BadRequest, Run, resolve_run
 
 if TYPE_CHECKING:
@@ -91,14 +92,20 @@ class NotifyStep(PipelineStep):
     def call(self, run: Run, runtime: Runtime, context: Context) -> dict[str, Any]:
         from hindsight import pipeline
 
-        return pipeline.notify(self.spec, run.days, runtime, run.notify, run_links(context))
+        return pipeline.notify(
+            self.spec, run.days, runtime, run.notify, run_links(context, self.spec.monitor)
+        )
 
 
-def run_links(context: Context) -> tuple[Link, ...]:
-    """The page of the run, where Airflow knows under which address people reach it (`api.base_url`)."""
-    if not conf.get("api", "base_url", fallback=None):
+def run_links(context: Context, monitor: str) -> tuple[Link, ...]:
+    """The pages of the monitor's incidents and of the run, where Airflow knows under which address people
+    reach it (`api.base_url`).
+    """
+    address = conf.get("api", "base_url", fallback="").rstrip("/")
+    if not address:
         return ()
-    return (Link("The run in Airflow", context["ti"].log_url.partition("/tasks/")[0]),)
+    run = context["ti"].log_url.partition("/tasks/")[0]
+    return Link("The incident", f"{address}{PAGES}/{monitor}"), Link("The run in Airflow", run)
 
 
 class UpkeepStep(BaseOperator):
@@ -114,6 +121,23 @@ class UpkeepStep(BaseOperator):
         from hindsight.orchestration.upkeep import monitors, tend
 
         done, failed = tend(self.task_id, monitors(), airflow_runtime())
+        for name, counts in done.items():
+            self.log.info("%s: %s", name, counts)
+        if failed:
+            raise HindsightError("\n".join(failed))
+        return done
+
+
+class SweepStep(BaseOperator):
+    """Delivers what is due of any monitor; where nothing is, it reads no monitor's file."""
+
+    ui_color = "#ede7f6"
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        from hindsight.orchestration.runtime import airflow_runtime
+        from hindsight.orchestration.upkeep import sweep
+
+        done, failed = sweep(airflow_runtime())
         for name, counts in done.items():
             self.log.info("%s: %s", name, counts)
         if failed:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import timedelta
 from typing import Any, Final
 
 from hindsight.config import Loaded, find, load, load_all
@@ -14,6 +15,7 @@ from hindsight.pipeline.deliver import deliver
 from hindsight.pipeline.missing import refuse_missing
 from hindsight.pipeline.retention import remove_old
 from hindsight.pipeline.runtime import Runtime
+from hindsight.pipeline.stale_silences import refuse_stale_silences
 
 REMOVE: Final = (
     "delete from hindsight.notification where monitor = '{name}' and state in ('pending', 'sending')"
@@ -32,6 +34,7 @@ CONCERNS: Final[Mapping[str, Callable[[MonitorSpec, Runtime], dict[str, Any]]]] 
     "remove_old": remove_old,
     "send_unsent": deliver,
     "find_missing": find_missing,
+    "stale_silences": refuse_stale_silences,
 }
 """What there is to do, by the name of its task."""
 
@@ -70,7 +73,33 @@ def tend(
             failed.append(f"{concern} of {loaded.name} failed: {type(error).__name__}: {error}")
     if concern == "send_unsent" and all_of_them:
         failed += stranded(every, runtime)
+        failed += gave_up(runtime)
     return done, failed
+
+
+def sweep(runtime: Runtime) -> tuple[dict[str, dict[str, Any]], list[str]]:
+    """Deliver what is due of any monitor, and bring its threads up to date: what was done, and what failed.
+
+    It asks the store first, and reads the files of those monitors only.  What nobody knows how to send is the
+    daily upkeep's to tell.
+    """
+    from hindsight.orchestration import factory
+
+    with runtime.store.transaction() as connection:
+        names = sorted({*runtime.store.due(connection), *runtime.store.restless(connection)})
+    every = [loaded for name in names for loaded in factory.monitors(monitors_folder(), only=name)]
+    return tend("send_unsent", every, runtime, all_of_them=False)
+
+
+def gave_up(runtime: Runtime) -> list[str]:
+    """A sentence for each monitor of which messages were given up since the last daily upkeep."""
+    with runtime.store.transaction() as connection:
+        died = runtime.store.died(connection, timedelta(days=1))
+    return [
+        f"{len(errors)} notifications of {name} were given up within the last day; `hindsight notify resend` "
+        f"sends one again: {'; '.join(dict.fromkeys(errors))}"
+        for name, errors in sorted(died.items())
+    ]
 
 
 def stranded(every: Iterable[Loaded], runtime: Runtime) -> list[str]:

@@ -19,6 +19,7 @@ from hindsight.domain.values import ALL, NO_LABELS, Horizon, Severity
 from hindsight.metrics import find
 from hindsight.pipeline.experiments import ArmsIndex
 from hindsight.pipeline.kept import kept_of
+from hindsight.pipeline.past import Past
 from hindsight.pipeline.plan import begins, due_in, touched, zone
 from hindsight.pipeline.present import own_pairs, unit_before
 from hindsight.pipeline.runtime import Runtime
@@ -38,6 +39,7 @@ def detect_degradation(spec: MonitorSpec, days: DayRange, runtime: Runtime) -> d
         faults.reach("detect_degradation.locked")
         present = own_pairs(connection, runtime.store, spec)
         kept = kept_of(connection, runtime.store, spec)
+        past = Past(spec, connection, runtime)
         for detector in rules(spec):
             judged = {
                 Pair(found.horizon, unit_before(spec, found.window_end))
@@ -60,7 +62,7 @@ def detect_degradation(spec: MonitorSpec, days: DayRange, runtime: Runtime) -> d
                 )
                 for horizon in horizons_of(spec, detector)
             }
-            for row in make_detections(spec, detector, ends, connection, runtime):
+            for row in make_detections(spec, detector, ends, connection, runtime, past):
                 verdicts[row.verdict] = verdicts.get(row.verdict, 0) + 1
         faults.reach("detect_degradation.written")
     faults.reach("detect_degradation.committed")
@@ -76,13 +78,17 @@ def make_detections(
     ends: Mapping[Horizon, Sequence[date]],
     connection: sa.Connection,
     runtime: Runtime,
+    past: Past,
 ) -> list[Detection]:
-    """Replace a detector's detections of the windows that end on these days."""
+    """Replace a detector's detections of the windows that end on these days.
+
+    What is read of the reference stays in `past`, for the detectors that come next.
+    """
     rows = [
         row
         for horizon, found in ends.items()
         if found
-        for row in judge(spec, detector, horizon, found, connection, runtime)
+        for row in judge(spec, detector, horizon, found, connection, runtime, past)
     ]
     faults.reach("detect_degradation.judged")
     partitions = [
@@ -122,13 +128,14 @@ def judge(
     ends: Sequence[date],
     connection: sa.Connection,
     runtime: Runtime,
+    past: Past,
 ) -> Iterator[Detection]:
     """The detections of one detector at one horizon for the windows that end on these days."""
     index: SeriesIndex | ArmsIndex
     if isinstance(detector, Compare):
         index = ArmsIndex(spec, detector, horizon, ends, connection, runtime)
     else:
-        index = SeriesIndex(spec, detector, horizon, ends, connection, runtime)
+        index = SeriesIndex(spec, detector, horizon, ends, connection, runtime, past)
     for end in ends:
         seen = {group: index.series(group, end) for group in index.groups(end)}
         found = {group: detector.examine(series) for group, series in seen.items()}

@@ -1,30 +1,36 @@
-"""Last task: fold the detections into incidents, decide what to tell, and deliver it.
+"""Last task: fold the detections into incidents, decide what each channel is told, and deliver it.
 
-Decide purely, act once, record last: incidents and outbox rows are written in one transaction, and only
-what lies in the outbox is sent.  Killed between the two, the next run sends it.
+Decide purely, act once, record last: incidents, what channels are told and outbox rows are written in one
+transaction, and only what lies in the outbox is sent.  Killed between the two, the next run sends it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
-from typing import Any, cast
+from functools import partial
+from typing import Any, Final
 
 import sqlalchemy as sa
 
 from hindsight import faults
-from hindsight.domain.records import Detection, Incident, Notification
+from hindsight.domain.records import Delivery, Incident, Notification, Telling
 from hindsight.domain.spec import MonitorSpec
-from hindsight.domain.values import Grain, Horizon, Notify
-from hindsight.incidents import Transition, as_told, corrections, last_told, notes, replay, revisions
-from hindsight.message import Link, compose, to_json
-from hindsight.notifiers import FALLBACK, BaseNotifier, channel_key
+from hindsight.domain.values import Grain, Notify
+from hindsight.incidents import as_told, corrections, last_told, notes, revisions
+from hindsight.message import Link
+from hindsight.notifiers import FALLBACK, BaseNotifier, channels
+from hindsight.pipeline.composed import Writer, named_in
 from hindsight.pipeline.deliver import deliver
-from hindsight.pipeline.explain import explanations
+from hindsight.pipeline.known import Known
 from hindsight.pipeline.plan import zone
 from hindsight.pipeline.runtime import Runtime
-from hindsight.policy import Act, Decision, Kind, decide, heard, lowest_audible, route, told
-from hindsight.windows import DayRange, local_days, start_of
+from hindsight.policy import Act, Decision, Listener, Memory, decide, told
+from hindsight.policy.listener import split
+from hindsight.windows import DayRange, end_of, local_days
+
+REMEMBERED: Final = timedelta(days=92)
+"""How long after the truth was due a verdict that turns is still worth a note."""
 
 
 def notify(
@@ -51,72 +57,90 @@ def enqueue(
     connection: sa.Connection,
 ) -> list[str]:
     """Write incidents and outbox rows; returns the reason of each decision, also of those to stay silent."""
-    store, at = runtime.store, {detector.name: detector.at for detector in spec.detectors}
-    # A detector that the monitor no longer names can neither breach nor recover.
-    detections = store.detections(connection, spec.monitor, detector=list(at))
-    stored = store.incidents(connection, spec.monitor)
-    history = replay(detections, stored, zone(spec), at=at)
-    decisions = decide(
+    known = Known.read(spec, runtime, connection)
+    run = local_days((days.start, days.end), zone(spec))
+    since = run.start - REMEMBERED - timedelta(hours=spec.last_horizon.hours)
+    named = last_told(runtime.store.judgements(connection, spec.monitor, since=since))
+    decided_for = partial(
+        decide,
         mode,
-        local_days((days.start, days.end), zone(spec)),
-        history,
-        revisions=revisions(detections, history.incidents, zone(spec), at=at),
-        corrections=corrections(stored, history.incidents),
-        notes=notes(last_told(store.judgements(connection, spec.monitor)), detections, zone(spec)),
-        heard=heard_before(spec, days, detections, stored, at),
-        audible=lowest_audible(spec.notify),
+        run,
+        known.history,
+        revisions=revisions(known.detections, known.history.incidents, zone(spec), at=known.at),
+        corrections=corrections(known.stored, known.history.incidents, rules=known.at),
+        notes=notes(named, known.detections, zone(spec)),
+        heard=known.heard_before(days),
+        silences=known.silences,
+        is_over=end_of(days.end, zone(spec)) == end_of(run.end, zone(spec)),
     )
-    incidents = history.incidents
+    decided = [
+        (key, decision)
+        for key, listener in listeners(spec, known.memories).items()
+        for decision in decided_for(listener)
+        if decision.act is not Act.NOTHING
+    ]
     faults.reach("notify.decided")
-    for decision in decisions:
-        routes = route(decision, spec.notify, FALLBACK)
-        if not routes:
-            continue
-        document = to_json(
-            compose(
-                decision,
-                spec,
-                snapshots=evidence(spec, decision, runtime, connection),
-                links=links,
-                explanations=explanations(spec, decision, runtime, connection) if heard(routes) else {},
-            )
-        )
-        rows = [
-            Notification(
-                monitor=spec.monitor,
-                day=decision.day,
-                kind=kind_of(spec, decision, days),
-                notifier=channel_key(cast("BaseNotifier", each.notifier)),
-                incidents=decision.incidents,
-                severity=decision.severity,
-                document=document,
-                state=each.state,
-                reason=each.reason,
-                judgements=as_told(named_in(decision)),
-            )
-            for each in routes
-        ]
-        # What lies there already was told as it was, and tells nothing that happened since.
-        if store.enqueue(connection, rows) and heard(routes):
-            incidents = told(incidents, decision)
-        faults.reach("notify.enqueued")
-    store.replace_incidents(connection, spec.monitor, incidents)
+    incidents = post(spec, decided, known, links, runtime, connection, lambda d: kind_of(spec, d, days))
+    runtime.store.replace_incidents(connection, spec.monitor, incidents)
     faults.reach("notify.incidents_replaced")
-    return [decision.reason for decision in decisions if decision.act is not Act.NOTHING]
+    return list(dict.fromkeys(decision.reason for _, decision in decided))
 
 
-def heard_before(
+def listeners(spec: MonitorSpec, told_before: Mapping[str, Memory]) -> dict[str, Listener]:
+    """Everyone who hears of a monitor, by the channel's key."""
+    return {
+        key: Listener(notifier, told_before.get(key, Memory()), spec.owner)
+        for key, notifier in listening(spec).items()
+    }
+
+
+def listening(spec: MonitorSpec) -> dict[str, BaseNotifier]:
+    """The channels of a monitor by their key; one that names nobody has the log."""
+    return channels(spec.notify or (FALLBACK,))
+
+
+def post(
     spec: MonitorSpec,
-    days: DayRange,
-    detections: Sequence[Detection],
-    stored: Sequence[Incident],
-    at: Mapping[str, Horizon],
-) -> tuple[Transition, ...]:
-    """What an earlier hour's run has told of the same local day; of whole days there is only one run."""
-    if spec.grain is Grain.DAY:
-        return ()
-    before = [d for d in detections if d.as_of <= start_of(days.start, zone(spec))]
-    return replay(before, stored, zone(spec), at=at).transitions
+    decided: Iterable[tuple[str, Decision]],
+    known: Known,
+    links: Sequence[Link],
+    runtime: Runtime,
+    connection: sa.Connection,
+    kind: Callable[[Decision], str],
+) -> tuple[Incident, ...]:
+    """Lay each channel's decisions into the outbox; returns the incidents, those marked that were told.
+
+    What lies there already was told as it was: it tells nothing that happened since, and so nothing is noted
+    as told.
+    """
+    incidents, decided = known.history.incidents, list(decided)
+    writer = Writer(spec, links, runtime, connection, [decision for _, decision in decided])
+    rows = [
+        Notification(
+            monitor=spec.monitor,
+            day=decision.day,
+            kind=kind(decision),
+            notifier=key,
+            incidents=decision.incidents,
+            severity=decision.severity,
+            document=writer.document(decision),
+            state=Delivery.PENDING if decision.act is Act.SEND else Delivery.SUPPRESSED,
+            reason=decision.reason,
+            judgements=as_told(named_in(decision)),
+            tellings=decision.tellings,
+            loud=decision.loud,
+        )
+        for key, decision in decided
+    ]
+    is_new = runtime.store.lay(connection, rows)
+    new = [each for each, fresh in zip(decided, is_new, strict=True) if fresh]
+    faults.reach("notify.enqueued")
+    runtime.store.tell(
+        connection, (Telling(spec.monitor, key, *split(each)) for key, d in new for each in d.tellings)
+    )
+    for _, decision in new:
+        incidents = told(incidents, decision) if decision.act is Act.SEND else incidents
+    return incidents
 
 
 def kind_of(spec: MonitorSpec, decision: Decision, days: DayRange) -> str:
@@ -124,35 +148,3 @@ def kind_of(spec: MonitorSpec, decision: Decision, days: DayRange) -> str:
     if spec.grain is Grain.DAY:
         return decision.kind
     return f"{decision.kind}@{days.end:%H:%M}Z"
-
-
-def named_in(decision: Decision) -> list[tuple[str, Detection]]:
-    """The judgements that a message names, each with its incident: of what is open, and what is revised."""
-    told = [(r.incident, r.later) for r in decision.revisions if r.incident is not None]
-    if decision.kind is Kind.REVISED:
-        return told
-    cases = [case for case in decision.cases if case.incident.is_open]
-    return [(case.incident.id, each) for case in cases for each in case.evidence] + told
-
-
-def evidence(spec: MonitorSpec, decision: Decision, runtime: Runtime, connection: sa.Connection) -> list[Any]:
-    """The snapshots behind a decision's detections, for their intervals."""
-    found = []
-    wanted = {
-        (d.metric, d.horizon, d.window, d.version, d.segment, d.window_start)
-        for case in decision.cases
-        for d in case.evidence
-    }
-    for metric, horizon, window, version, segment, start in sorted(wanted, key=str):
-        found += runtime.store.snapshots(
-            connection,
-            spec.monitor,
-            metric=metric,
-            horizon=horizon,
-            window=window,
-            version=version,
-            segment=segment,
-            start=start,
-            end=start + timedelta(microseconds=1),
-        )
-    return found

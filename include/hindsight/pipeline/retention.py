@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from hindsight import faults
 from hindsight.domain.spec import MonitorSpec
-from hindsight.domain.values import NO_LABELS, IncidentClass
+from hindsight.domain.values import NO_LABELS
 from hindsight.incidents import replay
 from hindsight.pipeline.kept import Kept, kept_of, marks_of
 from hindsight.pipeline.plan import reference_days, zone
@@ -91,21 +91,18 @@ def span_of_reference(spec: MonitorSpec) -> tuple[datetime, datetime] | None:
 def remove_judgements(connection: sa.Connection, spec: MonitorSpec, first: date, runtime: Runtime) -> int:
     """Remove the detections of runs before a day, and the incidents that had ended by then.
 
-    An incident is what its detections make it: of a class in which one was open at the edge they are kept
-    from its opening on.
+    An incident is what its detections make it: of a class in which one was open at the edge, may have come
+    back, or was resolved by hand while it breached, they are kept from its opening on.
     """
     store, edge = runtime.store, local_days([first], zone(spec)).start
     stored = store.incidents(connection, spec.monitor)
     at = {detector.name: detector.at for detector in spec.detectors}
     detections = store.detections(connection, spec.monitor, detector=list(at))
-    found = replay(detections, stored, zone(spec), at=at).incidents
-    opened = dict.fromkeys(IncidentClass, edge)
-    for incident in found:
-        if incident.resolved_on is None or incident.resolved_on >= edge:
-            kind = incident.incident_class
-            opened[kind] = min(opened[kind], incident.opened_on)
-    before = {kind: midnight(day, zone(spec)) for kind, day in opened.items()}
+    actions = store.actions(connection, spec.monitor)
+    history = replay(detections, stored, zone(spec), at=at, rule=spec.incidents, actions=actions)
+    needed = history.needed(edge)
+    before = {kind: midnight(day, zone(spec)) for kind, day in needed.items()}
     removed = store.remove_detections(connection, spec.monitor, before)
-    lasting = [each for each in stored if each.resolved_on is None or each.resolved_on >= edge]
+    lasting = [i for i in stored if i.resolved_on is None or i.resolved_on >= needed[i.incident_class]]
     store.replace_incidents(connection, spec.monitor, lasting)
     return removed

@@ -21,15 +21,14 @@ from hindsight.metrics.base import Part
 from hindsight.metrics.estimate import measured
 from hindsight.metrics.expectation import Baseline, Expected, expected
 from hindsight.metrics.inputs.feature import Binned
+from hindsight.pipeline.past import Past
 from hindsight.pipeline.plan import reference_days, zone
 from hindsight.pipeline.present import unit_before
-from hindsight.pipeline.quality import quality_of
 from hindsight.pipeline.runtime import Runtime
 from hindsight.pipeline.snapshots import History, finite, history
 from hindsight.pipeline.truth import maturity_of
 from hindsight.statistics import BinaryStatistics, Statistics
 from hindsight.statistics.inputs import InputStatistics
-from hindsight.statistics.quality import QualityStatistics
 from hindsight.windows import DayRange, days_of, distance, end_of, start_of, written
 
 Group = tuple[str, str]
@@ -70,6 +69,7 @@ class SeriesIndex:
         ends: Sequence[date],
         connection: sa.Connection,
         runtime: Runtime,
+        past: Past,
     ) -> None:
         self._spec = spec
         self._detector = detector
@@ -104,12 +104,8 @@ class SeriesIndex:
             for name, group, span, end in sorted(rows, key=lambda key: key[3]):
                 if span == spec.unit_span:
                     self._ends.setdefault((whole, name, group), []).append(end)
-        known: dict[Horizon, History] = {}
-        counted: dict[Horizon, QualityStatistics] = {}
         self._references: dict[str, dict[Group, Reference]] = {
-            name: references_of(
-                spec, detector, metric, age_of(metric, horizon), connection, runtime, known, counted
-            )
+            name: references_of(past, detector, metric, age_of(metric, horizon))
             if detector.needs_reference
             else {}
             for name, metric in metrics.items()
@@ -281,34 +277,21 @@ def absent(window: DayRange) -> Point:
 
 
 def references_of(
-    spec: MonitorSpec,
-    detector: BaseDetector,
-    metric: Metric,
-    horizon: Horizon,
-    connection: sa.Connection,
-    runtime: Runtime,
-    known_at: dict[Horizon, History],
-    counted_at: dict[Horizon, QualityStatistics],
+    past: Past, detector: BaseDetector, metric: Metric, horizon: Horizon
 ) -> dict[Group, Reference]:
     """Each group's reference at a horizon: all its days pooled and, where asked for, one by one.
 
-    What came in has one of all versions too, for those that are not in it.  `known_at` and `counted_at` keep
-    what was read of it, for the metrics that are asked for next.
+    What came in has one of all versions too, for those that are not in it.
     """
-    days = reference_days(spec)
+    spec, days = past.spec, past.days
     if days is None:
         return {}
     groups: Mapping[Group, Statistics]
     lived: Mapping[Group, Sequence[bool]] = {}
     if metric.part is Part.QUALITY:
-        if horizon not in counted_at:
-            counted_at[horizon] = quality_of(spec, days, horizon, connection, runtime)
-        groups = {(UNVERSIONED, ALL): counted_at[horizon]}
+        groups = {(UNVERSIONED, ALL): past.counted(horizon)}
     else:
-        if horizon not in known_at:
-            segments = None if detector.segments else [ALL]
-            known_at[horizon] = history(spec, days, horizon, connection, runtime, segments)
-        known = known_at[horizon]
+        known = past.history(horizon, segments=bool(detector.segments))
         lived = {group: list(map(bool, there)) for group, there in known.lived.items()}
         groups = known.groups
         if metric.part is Part.INPUTS:

@@ -23,6 +23,7 @@ from hindsight.pipeline.extract import opened
 from hindsight.pipeline.join import join_pairs
 from hindsight.pipeline.kept import Kept, kept_of
 from hindsight.pipeline.notify import enqueue
+from hindsight.pipeline.past import Past
 from hindsight.pipeline.plan import (
     by_horizon,
     due_in,
@@ -90,8 +91,9 @@ def run_stale(
         present = own_pairs(connection, runtime.store, spec)
         make_snapshots(spec, stale.windows, present, connection, runtime)
         faults.reach("run_stale.read")
+        past = Past(spec, connection, runtime)
         for detector in rules(spec):
-            make_detections(spec, detector, stale.judged[detector.name], connection, runtime)
+            make_detections(spec, detector, stale.judged[detector.name], connection, runtime, past)
         faults.reach("run_stale.judged")
         if stale.runs:
             told = DayRange(stale.runs[0], stale.runs[-1])

@@ -18,6 +18,7 @@ from hindsight.domain.values import Horizon, Span
 from hindsight.metrics import find
 from hindsight.pipeline.detect import horizons_of, judge, made_from, rules
 from hindsight.pipeline.kept import Kept, kept_of
+from hindsight.pipeline.past import Past
 from hindsight.pipeline.plan import begins, touched, zone
 from hindsight.pipeline.present import own_pairs, unit_before
 from hindsight.pipeline.runtime import Runtime, uncollected
@@ -50,12 +51,13 @@ class Lens(Store):
         if rows is None:
             return Store.snapshots(conn, monitor, **filters)
         start, end = filters["start"], filters["end"]
-        only = {name: filters.get(name) for name in ("version", "segment")}
+        asked = {name: filters.get(name) for name in ("version", "segment")}
+        only = {name: {each} if isinstance(each, str) else each for name, each in asked.items()}
         return [
             row
             for row in rows
             if start <= row.window_start < end
-            and all(asked in (None, getattr(row, name)) for name, asked in only.items())
+            and all(each is None or getattr(row, name) in each for name, each in only.items())
         ]
 
 
@@ -73,7 +75,7 @@ def supposed(
     kept = kept_of(connection, runtime.store, spec)
     detectors = rules(spec)
     lens = Lens(unstored(spec, detectors, present, kept, connection, runtime))
-    seen = replace(runtime, store=lens)
+    seen, past = replace(runtime, store=lens), Past(spec, connection, runtime)
     found: list[Detection] = []
     for detector in detectors:
         stored: dict[Horizon, list[Detection]] = defaultdict(list)
@@ -85,7 +87,7 @@ def supposed(
             known = {unit_before(spec, row.window_end) for row in stored[horizon]}
             found += [row for row in stored[horizon] if unit_before(spec, row.window_end) in ends]
             if lacking := sorted(ends - known):
-                found += judge(spec, detector, horizon, lacking, connection, seen)
+                found += judge(spec, detector, horizon, lacking, connection, seen, past)
     return found, seen
 
 

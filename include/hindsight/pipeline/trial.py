@@ -19,13 +19,13 @@ from hindsight.incidents import History, Transition, as_told, last_told, notes, 
 from hindsight.incidents.revised import Window, window_of
 from hindsight.incidents.told import Told
 from hindsight.message import compose
-from hindsight.notifiers import FALLBACK
-from hindsight.pipeline.notify import evidence, named_in
+from hindsight.pipeline.composed import evidence, named_in
+from hindsight.pipeline.notify import listeners
 from hindsight.pipeline.plan import zone
 from hindsight.pipeline.present import own_pairs
 from hindsight.pipeline.runtime import Runtime
 from hindsight.pipeline.supposed import supposed
-from hindsight.policy import Act, Decision, decide, heard, lowest_audible, route
+from hindsight.policy import Act, Decision, Kind, decide
 from hindsight.windows import DayRange, end_of, run_day
 
 
@@ -143,11 +143,11 @@ def outcome(
     at = {detector.name: detector.at for detector in spec.detectors}
     told = (decision for decision in told_live(spec, days.end, detections) if decision.day in days)
     messages = [message(spec, decision, seen, connection) for decision in told]
-    history = replay(detections, (), zone(spec), at=at)
+    history = replay(detections, (), zone(spec), at=at, rule=spec.incidents)
     there = [
         i
         for i in history.incidents
-        if i.opened_on <= days.end and (i.resolved_on is None or i.resolved_on >= days.start)
+        if i.opened_on <= days.end and (i.is_open or (i.resolved_on or date.min) >= days.start)
     ]
     inside = [d for d in detections if run_day(d.as_of, zone(spec)) in days and d.horizon == at[d.detector]]
     return Outcome(
@@ -174,30 +174,40 @@ def tally(detections: Iterable[Detection]) -> Tally:
 
 
 def told_live(spec: MonitorSpec, last: date, detections: Sequence[Detection]) -> Iterator[Decision]:
-    """What is told by one live run after the other up to this day, each knowing what those before told."""
-    told_on: dict[str, date] = {}
+    """What is told by one live run after the other up to this day, each knowing what those before told.
+
+    Every channel is decided for by itself; of messages of one kind and run the fullest stands for all.
+    """
+    hearing = listeners(spec, {})
     named: dict[Window, Told] = {}
     before: tuple[Transition, ...] = ()
     by_window: dict[Window, list[Detection]] = defaultdict(list)
     for detection in detections:
         by_window[window_of(detection)].append(detection)
     for day, known_by, history in runs(spec, last, detections, named):
-        standing = with_told(history, told_on)
         again = [d for window in named for d in by_window[window] if d.as_of <= known_by]
-        (decision,) = decide(
-            Notify.LIVE,
-            DayRange(day, day),
-            standing,
-            notes=notes(named, again, zone(spec)),
-            heard=before if before and before[-1].day == day else (),
-            audible=lowest_audible(spec.notify),
-        )
-        before = standing.transitions if spec.grain is Grain.HOUR else ()
-        if decision.act is not Act.SEND or not heard(route(decision, spec.notify, FALLBACK)):
-            continue
-        told_on |= {each: day for each in decision.incidents if each not in told_on}
-        named |= last_told([as_told(named_in(decision))])
-        yield decision
+        noted = notes(named, again, zone(spec))
+        fullest: dict[Kind, Decision] = {}
+        for key, listener in hearing.items():
+            for decision in decide(
+                Notify.LIVE,
+                DayRange(day, day),
+                history,
+                listener,
+                notes=noted,
+                heard=before if before and before[-1].day == day else (),
+                is_over=known_by == end_of(day, zone(spec)),
+            ):
+                if decision.act is not Act.SEND:
+                    continue
+                hearing[key] = replace(listener, memory=listener.memory.and_told(decision.tellings))
+                other = fullest.get(decision.kind)
+                if other is None or len(other.cases) < len(decision.cases):
+                    fullest[decision.kind] = decision
+        before = history.transitions if spec.grain is Grain.HOUR else ()
+        for decision in fullest.values():
+            named |= last_told([as_told(named_in(decision))])
+            yield decision
 
 
 def runs(
@@ -212,7 +222,7 @@ def runs(
     at = {detector.name: detector.at for detector in spec.detectors}
     ordered = sorted(detections, key=lambda d: d.as_of)
     if spec.grain is Grain.DAY:
-        whole = replay(ordered, (), zone(spec), at=at)
+        whole = replay(ordered, (), zone(spec), at=at, rule=spec.incidents)
         for moment in dict.fromkeys(d.as_of for d in ordered):
             day = run_day(moment, zone(spec))
             if day <= last:
@@ -223,7 +233,7 @@ def runs(
         telling = any(d.verdict is Verdict.BREACH or window_of(d) in named for d in found)
         if day <= last and (telling or moment == end_of(day, zone(spec))):
             known = [d for d in ordered if d.as_of <= moment]
-            yield day, moment, replay(known, (), zone(spec), at=at)
+            yield day, moment, replay(known, (), zone(spec), at=at, rule=spec.incidents)
 
 
 def up_to(history: History, day: date) -> History:
@@ -231,17 +241,6 @@ def up_to(history: History, day: date) -> History:
     return History(
         tuple(state for state in history.states if state[0] <= day),
         tuple(transition for transition in history.transitions if transition.day <= day),
-    )
-
-
-def with_told(history: History, told_on: dict[str, date]) -> History:
-    """The history, its incidents marked with the day on which people were told of them."""
-    return replace(
-        history,
-        states=tuple(
-            (day, replace(case, incident=replace(case.incident, told_on=told_on.get(case.incident.id))))
-            for day, case in history.states
-        ),
     )
 
 

@@ -16,7 +16,9 @@ def apart(conn: sa.Connection, seconds: float) -> Iterator[None]:
     """
     setting = "statement_timeout"
     with conn.begin_nested():
-        before = conn.scalar(sa.select(sa.func.current_setting(setting)))
-        conn.execute(sa.select(sa.func.set_config(setting, f"{max(int(seconds * 1000), 1)}ms", True)))
+        limit = f"{max(int(seconds * 1000), 1)}ms"
+        before = conn.scalar(
+            sa.select(sa.func.current_setting(setting), sa.func.set_config(setting, limit, True))
+        )
         yield
         conn.execute(sa.select(sa.func.set_config(setting, before, True)))

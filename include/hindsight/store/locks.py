@@ -12,6 +12,11 @@ def take(conn: sa.Connection, name: str) -> None:
     conn.execute(sa.select(sa.func.pg_advisory_xact_lock(number(name))))
 
 
+def try_take(conn: sa.Connection, name: str) -> bool:
+    """Hold the lock of this name to the end of the transaction, unless somebody else holds it now."""
+    return bool(conn.scalar(sa.select(sa.func.pg_try_advisory_xact_lock(number(name)))))
+
+
 def number(name: str) -> int:
     """The signed 64-bit number of a lock; the prefix keeps clear of other programs in the database.
 

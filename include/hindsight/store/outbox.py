@@ -1,17 +1,15 @@
-"""The outbox: messages written with the facts they speak of, sent later, each by one sender.
+"""The outbox: messages written with the facts they speak of, sent later, each by one sender, in order.
 
-`enqueue` belongs in the transaction that writes the incidents.  A sender claims, commits, sends,
-and records in a second transaction.  Who dies in between leaves a lease that runs out by the
-database's clock; then the message is claimed again with `attempts` > 1, and since it may have been
-accepted, the notifier looks before it sends.
+`enqueue` belongs in the transaction that writes the incidents.  A sender claims, commits, sends, and records
+in a second transaction (see `hindsight.store.sending`).
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -25,109 +23,131 @@ from hindsight.store.tables import notification as table
 
 log = logging.getLogger(__name__)
 
-LEASE = timedelta(minutes=10)
+WAITING = (Delivery.PENDING, Delivery.SENDING)
 _NOW = sa.func.clock_timestamp()
 
 
 def enqueue(conn: sa.Connection, notifications: Iterable[Notification]) -> int:
-    """Write messages that are not there yet, by (monitor, day, kind, notifier); return how many were new.
+    """Write messages that are not there yet; return how many were new, see `lay`."""
+    return sum(lay(conn, notifications))
+
+
+def lay(conn: sa.Connection, notifications: Iterable[Notification]) -> list[bool]:
+    """Write messages that are not there yet, by (monitor, day, kind, notifier); says of each if it was new.
 
     What is there stays, whatever became of it; that its text differs is logged.  One exception: a message
     that was held back gives way to one that may be sent, for a silent run must not silence a live one.
     """
-    return sum(_enqueue(conn, each) for each in notifications)
+    rows = [_values(each) for each in notifications]
+    if not rows:
+        return []
+    once: dict[tuple[Any, ...], dict[str, Any]] = {}
+    found = [once.setdefault(_key(row), row) is row for row in rows]
+    written = {tuple(row) for row in conn.execute(_LAY, list(once.values()))}
+    found = [is_first and _key(row) in written for row, is_first in zip(rows, found, strict=True)]
+    for row, is_new in zip(rows, found, strict=True):
+        if is_new:
+            continue
+        key = {name: row[name] for name in _KEY}
+        document = conn.execute(sa.select(table.c.document).filter_by(**key)).scalar_one()
+        if document != row["document"]:
+            log.warning("%s of %s: the %s message to %s stays as it was first written", *key.values())
+    return found
 
 
-def _enqueue(conn: sa.Connection, new: Notification) -> bool:
-    values = {name: plain(value) for name, value in asdict(new).items()} | {"incidents": list(new.incidents)}
-    held_back = sa.and_(table.c.state == Delivery.SUPPRESSED.value, sa.literal(new.state is Delivery.PENDING))
-    statement = (
-        insert(table)
-        .values(values)
-        .on_conflict_do_update(
-            constraint="notification_key", set_={**values, "updated_at": _NOW}, where=held_back
-        )
+_KEY = ("monitor", "day", "kind", "notifier")
+
+
+def _key(row: dict[str, Any]) -> tuple[Any, ...]:
+    return tuple(row[name] for name in _KEY)
+
+
+def _values(new: Notification) -> dict[str, Any]:
+    lists = {"incidents": list(new.incidents), "tellings": list(new.tellings)}
+    return {name: plain(value) for name, value in asdict(new).items()} | lists
+
+
+def _laid() -> Any:
+    """The statement that writes a message, or puts it in the place of one that was held back."""
+    statement = insert(table)
+    gives_way = sa.and_(
+        table.c.state == Delivery.SUPPRESSED.value, statement.excluded.state == Delivery.PENDING.value
     )
-    if conn.execute(statement.returning(table.c.id)).scalar() is not None:
-        return True
-    key = {name: values[name] for name in ("monitor", "day", "kind", "notifier")}
-    document = conn.execute(sa.select(table.c.document).filter_by(**key)).scalar_one()
-    if document != new.document:
-        log.warning("%s of %s: the %s message to %s stays as it was first written", *key.values())
-    return False
+    values = {column.name: statement.excluded[column.name] for column in NOTIFICATIONS.columns}
+    return statement.on_conflict_do_update(
+        constraint="notification_key", set_={**values, "updated_at": _NOW}, where=gives_way
+    ).returning(*(table.c[name] for name in _KEY))
 
 
-def pending(
-    conn: sa.Connection, monitor: str | None = None, limit: int | None = None
-) -> list[tuple[int, Notification]]:
-    """The messages that are due, oldest day first, without claiming them."""
-    return _numbered(conn.execute(_due(monitor, limit, table.c.id, *NOTIFICATIONS.columns)))
-
-
-def claim(
-    conn: sa.Connection,
-    monitor: str | None = None,
-    limit: int | None = None,
-    *,
-    lease: timedelta = LEASE,
-) -> list[tuple[int, Notification]]:
-    """Take the messages that are due: nobody else gets them until the lease has run out.
-
-    Due is what is pending and may be tried again by now, and what a sender took and never recorded.
-    Returned are their numbers and what they are now: `sending`, this attempt counted.
-    """
-    taken = _due(monitor, limit, table.c.id).with_for_update(skip_locked=True).cte("taken")
-    lost = table.c.state == Delivery.SENDING.value
-    statement = (
-        sa.update(table)
-        .where(table.c.id == taken.c.id)
-        .values(
-            state=Delivery.SENDING.value,
-            attempts=table.c.attempts + 1,
-            lease_until=_NOW + lease,
-            next_attempt_at=None,
-            updated_at=_NOW,
-            error=sa.case(
-                (lost, "An earlier sender never said what became of it: it may have been accepted."),
-                else_=table.c.error,
-            ),
-        )
-        .returning(table.c.id, *NOTIFICATIONS.columns)
-    )
-    return sorted(_numbered(conn.execute(statement)), key=lambda each: (each[1].day, each[0]))
-
-
-def record(
-    conn: sa.Connection,
-    number: int,
-    state: Delivery,
-    provider_id: str | None = None,
-    error: str | None = None,
-    next_attempt_at: datetime | None = None,
-) -> None:
-    """Say what became of a message.  What was sent stays sent, whatever a late sender says."""
-    sent = state is Delivery.SENT
-    statement = (
-        sa.update(table)
-        .where(table.c.id == number)
-        .values(
-            state=_unless_sent(table.c.state, sa.literal(state.value)),
-            provider_id=sa.func.coalesce(provider_id, table.c.provider_id),
-            error=_unless_sent(table.c.error, sa.literal(error, table.c.error.type)),
-            next_attempt_at=next_attempt_at,
-            lease_until=None,
-            sent_at=sa.func.coalesce(table.c.sent_at, _NOW) if sent else table.c.sent_at,
-            updated_at=_NOW,
-        )
-    )
-    if conn.execute(statement).rowcount == 0:
-        raise StoreError(f"The outbox holds no message number {number}.")
+_LAY = _laid()
 
 
 def notifications(conn: sa.Connection, monitor: str | None = None) -> list[Notification]:
     """All messages of a monitor, or of all, oldest day first."""
     query = select(NOTIFICATIONS, monitor, ("day", "id"))
     return NOTIFICATIONS.records(conn.execute(query))
+
+
+def numbered(rows: Iterable[sa.Row[Any]]) -> list[tuple[int, Notification]]:
+    """Messages with their numbers, from rows that begin with the number."""
+    found = list(rows)
+    return list(zip((row[0] for row in found), NOTIFICATIONS.records(row[1:] for row in found), strict=True))
+
+
+def newest(
+    conn: sa.Connection, monitor: str | None = None, limit: int = 50, states: Collection[Delivery] = ()
+) -> list[tuple[int, Notification]]:
+    """The messages of a monitor, or of all, with their numbers, newest first; in these states, or in any."""
+    query = sa.select(table.c.id, *NOTIFICATIONS.columns).order_by(table.c.id.desc()).limit(limit)
+    if monitor is not None:
+        query = query.where(table.c.monitor == monitor)
+    if states:
+        query = query.where(table.c.state.in_([state.value for state in states]))
+    return numbered(conn.execute(query))
+
+
+def message(conn: sa.Connection, number: int) -> list[tuple[int, Notification]]:
+    """All rows that were sent as the one message of this number, oldest first."""
+    into_it = (table.c.batch == number) & (table.c.state == Delivery.MERGED.value)
+    together = sa.or_(table.c.id == number, into_it)
+    query = sa.select(table.c.id, *NOTIFICATIONS.columns).where(together).order_by(table.c.id)
+    return numbered(conn.execute(query))
+
+
+def resend(conn: sa.Connection, number: int) -> list[tuple[int, Notification]]:
+    """Have a message sent again, although it was sent, given up, held back or merged; only on request.
+
+    One that others were merged into takes them along.  What it was counted for begins anew.  StoreError if
+    there is none of this number, or if it waits to be sent anyhow.
+    """
+    with_it = (table.c.batch == number) & (table.c.state == Delivery.MERGED.value)
+    mine = (table.c.id == number) & table.c.state.not_in([state.value for state in WAITING])
+    found = conn.execute(sa.select(table.c.state).where(table.c.id == number).with_for_update()).scalar()
+    if found is None:
+        raise StoreError(
+            f"The outbox holds no message number {number}: `hindsight notify list` shows the numbers."
+        )
+    if found in WAITING:
+        raise StoreError(
+            f"Message number {number} is {found}: it waits to be sent anyhow, and cannot be sent again."
+        )
+    statement = (
+        sa.update(table)
+        .where(mine | with_it)
+        .values(
+            state=Delivery.PENDING.value,
+            attempts=0,
+            error=None,
+            next_attempt_at=None,
+            ambiguous_since=None,
+            batch=None,
+            sent_at=None,
+            lease_until=None,
+            updated_at=_NOW,
+        )
+        .returning(table.c.id, *NOTIFICATIONS.columns)
+    )
+    return sorted(numbered(conn.execute(statement)), key=lambda each: each[0])
 
 
 def unsent(conn: sa.Connection) -> dict[str, int]:
@@ -139,29 +159,32 @@ def unsent(conn: sa.Connection) -> dict[str, int]:
     return {row.monitor: row.number for row in conn.execute(query)}
 
 
-def judgements(conn: sa.Connection, monitor: str) -> list[str]:
-    """What each message of a monitor that was not held back names, in the order of their writing."""
+def died(conn: sa.Connection, within: timedelta) -> dict[str, list[str]]:
+    """What went wrong last with the messages of each monitor that were given up in this time until now."""
+    lately = (table.c.state == Delivery.DEAD.value) & (table.c.updated_at > _NOW - within)
+    query = sa.select(table.c.monitor, table.c.notifier, table.c.error).where(lately).order_by(table.c.id)
+    found: dict[str, list[str]] = {}
+    for row in conn.execute(query):
+        kind = row.notifier.partition(":")[0]
+        found.setdefault(row.monitor, []).append(f"{kind}: {row.error or 'no reason was noted'}")
+    return found
+
+
+def judgements(conn: sa.Connection, monitor: str, since: date = date.min) -> list[str]:
+    """What each message of a monitor that was not held back names, in the order of their writing.
+
+    Those of earlier days than `since` are left out, and so is what several channels were told alike.
+    """
+    last = sa.func.max(table.c.id)
     query = (
         sa.select(table.c.judgements)
-        .where(table.c.monitor == monitor, table.c.state != Delivery.SUPPRESSED.value)
-        .order_by(table.c.day, table.c.id)
+        .where(
+            table.c.monitor == monitor,
+            table.c.state != Delivery.SUPPRESSED.value,
+            table.c.day >= since,
+            table.c.judgements != "[]",
+        )
+        .group_by(table.c.day, table.c.judgements)
+        .order_by(table.c.day, last)
     )
     return list(conn.scalars(query))
-
-
-def _due(monitor: str | None, limit: int | None, *columns: sa.Column[Any]) -> sa.Select[Any]:
-    waiting = (table.c.state == Delivery.PENDING.value) & (
-        table.c.next_attempt_at.is_(None) | (table.c.next_attempt_at <= _NOW)
-    )
-    lost = (table.c.state == Delivery.SENDING.value) & (table.c.lease_until <= _NOW)
-    query = sa.select(*columns).where(waiting | lost).order_by(table.c.day, table.c.id).limit(limit)
-    return query if monitor is None else query.where(table.c.monitor == monitor)
-
-
-def _numbered(rows: Iterable[sa.Row[Any]]) -> list[tuple[int, Notification]]:
-    found = list(rows)
-    return list(zip((row[0] for row in found), NOTIFICATIONS.records(row[1:] for row in found), strict=True))
-
-
-def _unless_sent(column: sa.Column[Any], value: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
-    return sa.case((table.c.state == Delivery.SENT.value, column), else_=value)

@@ -20,6 +20,8 @@ from hindsight.store import (
     partitions,
     people,
     retention,
+    sending,
+    standing,
     told,
 )
 from hindsight.store.dump import dump
@@ -121,13 +123,23 @@ class Store:
     tell = staticmethod(told.tell)
     threads = staticmethod(told.threads)
     keep_thread = staticmethod(told.keep_thread)
+    unsettled = staticmethod(standing.unsettled)
+    restless = staticmethod(standing.restless)
     enqueue = staticmethod(outbox.enqueue)
-    pending = staticmethod(outbox.pending)
-    claim = staticmethod(outbox.claim)
-    record = staticmethod(outbox.record)
+    lay = staticmethod(outbox.lay)
     notifications = staticmethod(outbox.notifications)
+    newest_messages = staticmethod(outbox.newest)
+    message = staticmethod(outbox.message)
+    resend = staticmethod(outbox.resend)
     judgements = staticmethod(outbox.judgements)
     unsent = staticmethod(outbox.unsent)
+    died = staticmethod(outbox.died)
+    due = staticmethod(sending.due)
+    waiting = staticmethod(sending.waiting)
+    claim = staticmethod(sending.claim)
+    join = staticmethod(sending.join)
+    record = staticmethod(sending.record)
+    postpone = staticmethod(sending.postpone)
     retained = staticmethod(retention.retained)
     keep_retained = staticmethod(retention.keep_retained)
     remove_statistics = staticmethod(retention.remove_statistics)

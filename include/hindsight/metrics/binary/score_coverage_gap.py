@@ -7,16 +7,14 @@ from typing import Final
 import numpy as np
 
 from hindsight.domain.bins import BINS
-from hindsight.domain.values import Direction
-from hindsight.metrics.base import BINARY, Metric, binary, divide
-from hindsight.metrics.binary.coverage_gap import labelled_rows
-from hindsight.statistics import Statistics
+from hindsight.metrics.base import divide
+from hindsight.metrics.binary.by_score import CoverageByScore
 from hindsight.statistics.base import Array
 
 THIRDS: Final = 3
 
 
-class ScoreCoverageGap(Metric):
+class ScoreCoverageGap(CoverageByScore):
     """Largest - smallest coverage of the thirds of a window's predictions by score; 0 if it does not depend
     on it.
 
@@ -27,17 +25,7 @@ class ScoreCoverageGap(Metric):
     """
 
     name = "score_coverage_gap"
-    tasks = BINARY
-    direction = Direction.LOWER
-    of_labels = True
-    weighted = False
-    needs_score = True
     undefined = "there is no prediction"
-
-    def terms(self, statistics: Statistics) -> Array:
-        """Labelled rows by score bin, then all rows by score bin."""
-        found = binary(statistics)
-        return np.column_stack([labelled_rows(found).sum(axis=1), found.said.sum(axis=1)])
 
     def _thirds(self, terms: Array) -> tuple[Array, Array]:
         """Labelled rows and rows of each third, [batch, thirds]."""
@@ -68,7 +56,3 @@ class ScoreCoverageGap(Metric):
         both = np.stack([np.take_along_axis(variance, end[:, None], axis=1)[:, 0] for end in ends], axis=1)
         error: Array = np.sqrt(both.sum(axis=1))
         return error
-
-    def rows(self, terms: Array) -> Array:
-        rows: Array = terms[:, BINS:].sum(axis=1)
-        return rows

@@ -7,10 +7,8 @@ from typing import Final
 import numpy as np
 
 from hindsight.domain.bins import BINS
-from hindsight.domain.values import Direction
-from hindsight.metrics.base import BINARY, Metric, binary, divide
-from hindsight.metrics.binary.coverage_gap import labelled_rows
-from hindsight.statistics import Statistics
+from hindsight.metrics.base import divide
+from hindsight.metrics.binary.by_score import CoverageByScore
 from hindsight.statistics.base import Array
 
 DUE: Final = 10.0
@@ -46,7 +44,7 @@ def merged(values: Array, due: Array) -> Array:
     return found
 
 
-class UnlabelledRange(Metric):
+class UnlabelledRange(CoverageByScore):
     """Predictions in bins of the score that have almost no label / predictions.
 
     Of a bin that would have at least 10 labels at the window's own coverage there is at most a tenth of
@@ -58,17 +56,7 @@ class UnlabelledRange(Metric):
     """
 
     name = "unlabelled_range"
-    tasks = BINARY
-    direction = Direction.LOWER
-    of_labels = True
-    weighted = False
-    needs_score = True
     undefined = "no prediction has a label"
-
-    def terms(self, statistics: Statistics) -> Array:
-        """Labelled rows by score bin, then all rows by score bin."""
-        found = binary(statistics)
-        return np.column_stack([labelled_rows(found).sum(axis=1), found.said.sum(axis=1)])
 
     def value(self, terms: Array) -> Array:
         labelled, rows = terms[:, :BINS], terms[:, BINS:]
@@ -91,7 +79,3 @@ class UnlabelledRange(Metric):
         whole, known = terms[:, BINS:].sum(axis=1), terms[:, :BINS].sum(axis=1)
         share = (self.value(terms) * whole + 2.0) / (whole + 4.0)
         return np.where(known > 0, np.sqrt(divide(share * (1.0 - share), whole)), np.nan)
-
-    def rows(self, terms: Array) -> Array:
-        rows: Array = terms[:, BINS:].sum(axis=1)
-        return rows
