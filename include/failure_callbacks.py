@@ -4,6 +4,9 @@ A model that broke is told of by the monitor's `notify`.  This here is about the
 reach, a warehouse that is down, a monitor's file with errors, a message that could not be delivered.  The two
 share neither channel nor code, so that one that is broken can be told of by the other.
 
+What an exception says may hold names that others chose: escape it (`| e`), for Slack as for mail, or a column
+that is called `<!channel>` rings everybody.
+
     from airflow.providers.slack.notifications.slack import SlackNotifier
     from airflow.providers.smtp.notifications.smtp import SmtpNotifier
 
@@ -11,7 +14,7 @@ share neither channel nor code, so that one that is broken can be told of by the
         SlackNotifier(
             slack_conn_id="slack_platform",
             channel="#data-platform",
-            text="{{ dag.dag_id }}.{{ ti.task_id }} of {{ run_id }} failed: {{ exception }} {{ ti.log_url }}",
+            text="{{ dag.dag_id }}.{{ ti.task_id }} failed: {{ exception | string | e }} {{ ti.log_url }}",
         ),
         SmtpNotifier(
             smtp_conn_id="smtp_platform",

@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
+from airflow.configuration import conf
 from airflow.plugins_manager import AirflowPlugin
 
 from hindsight.orchestration.places import PAGES
@@ -40,6 +42,13 @@ def load() -> FastAPI:
     return made()
 
 
+def pages() -> str:
+    """Where a browser finds the pages: Airflow's own pages take this as it is, so it begins with the path
+    under which Airflow itself lies (`api.base_url`).
+    """
+    return urlsplit(conf.get("api", "base_url", fallback="")).path.rstrip("/") + PAGES
+
+
 class HindsightPlugin(AirflowPlugin):
     """Registers the timetables, the HTTP interface and the pages.
 
@@ -54,14 +63,14 @@ class HindsightPlugin(AirflowPlugin):
     external_views: list[Any] = [  # noqa: RUF012
         {
             "name": "Incidents",
-            "href": PAGES,
+            "href": pages(),
             "destination": "nav",
             "url_route": "hindsight",
             "category": "browse",
         },
         {
             "name": "Incidents",
-            "href": f"{PAGES}?dag_id={{DAG_ID}}",
+            "href": f"{pages()}?dag_id={{DAG_ID}}",
             "destination": "dag",
             "url_route": "incidents",
         },

@@ -188,6 +188,7 @@ ABOUTS = st.builds(
     acknowledged_by=st.none() | NASTY,
     acknowledged_until=st.none() | DAYS,
     changes=st.lists(st.sampled_from(["opened", "joined", "resolved"]), max_size=3, unique=True).map(tuple),
+    news=st.booleans(),
 )
 DOCUMENTS = st.builds(
     Document,

@@ -1,4 +1,4 @@
-"""Runs in processes of their own that die at a named point: forked from a server that has all imported.
+"""Runs of a monitor that a process of the `forge` is given to do, and what of them a store then holds.
 
 Each begins from a copy of one seeded database: a kill costs a second or two and leaves nothing behind.
 """
@@ -6,9 +6,6 @@ Each begins from a copy of one seeded database: a kill costs a second or two and
 from __future__ import annotations
 
 import json
-import multiprocessing
-import os
-import signal
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -61,38 +58,6 @@ class Work:
 
     def on(self, url: str) -> Work:
         return replace(self, url=url)
-
-
-def work(what: Work, point: str = "", occurrence: int = 1) -> None:
-    """Do it in this process, and die at the n-th time that a point is reached."""
-    left = occurrence
-
-    def die(reached: str) -> None:
-        nonlocal left
-        left -= reached == point
-        if left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    faults.hook = die if point else None
-    what.do()
-
-
-def started(what: Work, point: str = "", occurrence: int = 1) -> Any:
-    """The process that does it, under way."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["pytest", "killing"])
-    process = context.Process(target=work, args=(what, point, occurrence))
-    process.start()
-    return process
-
-
-def ended(process: Any) -> int:
-    """With what a process ended."""
-    process.join(60)
-    assert process.exitcode is not None, "it hangs"
-    code: int = process.exitcode
-    process.close()
-    return code
 
 
 def reached(what: Work, watch: Callable[[str], None] = lambda point: None) -> list[str]:

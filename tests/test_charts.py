@@ -6,10 +6,11 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from io import BytesIO
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -17,8 +18,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from episodes import BREACH, CLEAR, detection, snapshot_of
 from hindsight.charts import HEIGHT, WIDTH, png
+from hindsight.charts.scales import level_words
+from hindsight.domain.values import NO_LABELS, Span
+from hindsight.incidents import replay
 from hindsight.message import Chart, ChartPoint
+from hindsight.message.chart import Past, takeovers
+from hindsight.message.compose import begun
 from hostile import HOSTILE
 
 FIRST = date(2013, 2, 20)
@@ -176,6 +183,83 @@ def test_hours_are_drawn_by_the_hour() -> None:
     days = tuple(replace(each, day=date.fromordinal(each.day.toordinal())) for each in hours)
     assert png(chart([], points=hours)) != png(chart([], points=days))
     assert len(png(chart([], points=hours))) < LARGEST
+
+
+def columns(picture: bytes, colour: str) -> tuple[int, int]:
+    """The first and the last column that have this colour from the bottom of the chart to its middle."""
+    found = near(picture, colour)[HEIGHT // 2 : int(HEIGHT * 0.85)].sum(axis=0) > 20
+    shown = np.flatnonzero(found)
+    return int(shown[0]), int(shown[-1])
+
+
+def test_an_incident_of_hours_is_shaded_from_its_hour() -> None:
+    """Ten hours of forty-eight, from the thirtieth on: not from noon of the day before."""
+    hours = tuple(ChartPoint(MIDNIGHT + timedelta(hours=hour), 0.5 + hour / 1_000) for hour in range(48))
+    shaded = (MIDNIGHT + timedelta(hours=30), MIDNIGHT + timedelta(hours=39))
+    first, last = columns(png(chart([], points=hours, shaded=shaded)), "#fbe3d4")
+    left, width = 0.078 * WIDTH, 0.832 * WIDTH
+    span = 47 + 2 * 0.6
+    assert first == pytest.approx(left + width * (30 + 0.6 - 0.5) / span, abs=4)
+    assert last == pytest.approx(left + width * (39 + 0.6 + 0.5) / span, abs=4)
+
+
+def test_a_share_is_drawn_in_percent() -> None:
+    plainly = chart(FALL)
+    assert png(replace(plainly, as_share=True)) != png(plainly)
+    assert level_words([0.0, 0.1, 0.2], as_share=True) == ["0 %", "10 %", "20 %"]
+
+
+def past(version: str) -> Past:
+    """Three days of a metric that broke at 06:00 of the second one, on which v2 took over."""
+    zone = ZoneInfo("America/New_York")
+    begin, unit = datetime(2013, 7, 1, 4, tzinfo=UTC), Span(1, "h")
+    judged = []
+    for hour in range(72):
+        start = begin + timedelta(hours=hour)
+        judged.append(
+            replace(
+                detection(0, BREACH if hour >= 30 else CLEAR),
+                window=unit,
+                horizon=NO_LABELS,
+                window_start=start,
+                window_end=start + timedelta(hours=1),
+                as_of=start + timedelta(hours=1),
+            )
+        )
+    (case,) = replay(judged, (), zone).cases
+    volumes = [
+        replace(snapshot_of(each), metric="volume", version="v1" if number < 24 else version, value=100.0)
+        for number, each in enumerate(judged)
+    ]
+    return Past(
+        "flight_delay",
+        zone,
+        case,
+        date(2013, 7, 3),
+        {each.window_end: snapshot_of(each) for each in judged},
+        {each.window_end: each for each in judged},
+        volumes,
+    )
+
+
+@pytest.mark.parametrize("version, marked", [("v1", ()), ("v2", ((date(2013, 7, 2), "v2"),))])
+def test_an_hourly_chart_has_its_versions_and_begins_its_incident_at_the_hour(version, marked) -> None:
+    drawn = past(version).chart()
+    assert drawn is not None
+    assert drawn.versions == marked
+    began = datetime(2013, 7, 2, 6)  # noqa: DTZ001 - by the monitor's own clock
+    assert drawn.shaded is not None
+    assert drawn.shaded[0] == began
+    assert "incident since Tue 2 Jul 2013 06:00" in drawn.alt
+    assert "on Wed 3 Jul 2013 23:00" in drawn.alt
+    assert begun([drawn]) == {drawn.incident: began}
+    assert len(png(drawn)) < LARGEST
+
+
+def test_a_rollback_is_marked_and_two_that_share_the_rows_are_not() -> None:
+    days = [date(2013, 4, day) for day in range(1, 6)]
+    back = [{"v1": 9.0}, {"v2": 9.0}, {"v1": 9.0}, {"v1": 5.0, "v2": 5.5}, {"v1": 5.5, "v2": 5.0}]
+    assert takeovers(dict(zip(days, back, strict=True))) == [(days[1], "v2"), (days[2], "v1")]
 
 
 NUMBERS = st.none() | st.floats(allow_nan=True, allow_infinity=True)

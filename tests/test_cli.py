@@ -93,12 +93,12 @@ def test_validate_of_some_files_judges_all_of_them(root: Path, broken: Path) -> 
 
 
 def test_validate_of_a_file_that_is_not_there_says_so(root: Path) -> None:
-    assert refused("validate", root / "gone.yaml").startswith(f"{root / 'gone.yaml'}:0:0: the file cannot be")
+    assert refused("validate", root / "gone.yaml").startswith(f"{root / 'gone.yaml'}: the file cannot be")
 
 
 def test_validate_without_a_folder_of_monitors_says_so(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HINDSIGHT_MONITORS", "nowhere")
-    assert refused("validate") == f"{root / 'nowhere'}:0:0: there is no such folder of monitors\n"
+    assert refused("validate") == f"{root / 'nowhere'}: there is no such folder of monitors\n"
 
 
 def test_the_schema_is_one_and_accepts_the_monitor() -> None:
@@ -217,7 +217,7 @@ def test_a_monitor_that_never_ran_has_nothing_to_show(root: Path) -> None:
 @pytest.mark.parametrize("name", ["snapshots", "detections", "incidents"])
 def test_a_monitor_that_is_not_there_is_named(root: Path, name: str) -> None:
     assert refused(name, "chrn") == (
-        f"{root / 'monitors'}:0:0: there is no monitor 'chrn' (did you mean 'churn'?)\n"
+        f"{root / 'monitors'}: there is no monitor 'chrn' (did you mean 'churn'?)\n"
     )
 
 

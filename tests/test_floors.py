@@ -50,6 +50,7 @@ FLOORS = {
     "cli_explain": 5,
     "cli_incidents": 5,
     "cli_notify": 5,
+    "cli_shown": 5,
     "cli_replay": 5,
     "__main__": 5,
     "demo": 5,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
@@ -15,7 +16,7 @@ from commands import command, refused, said
 from episodes import run, story
 from hindsight.cli import app
 from hindsight.domain.spec import MonitorSpec
-from hindsight.domain.values import IncidentState, Severity
+from hindsight.domain.values import IncidentClass, IncidentState, Severity
 from watched import live, watching
 
 
@@ -27,10 +28,11 @@ def spec(database: str, tmp_path: Path) -> Iterator[MonitorSpec]:
 
 
 @pytest.fixture
-def told(spec: MonitorSpec) -> str:
+def told(spec: MonitorSpec, monkeypatch: pytest.MonkeyPatch) -> str:
     """The id of its incident, which was told on the first of three days."""
     (incident,) = live(spec, story("BBB", severity=Severity.CRITICAL), range(3))
     assert incident.told_on == run(0)
+    monkeypatch.setenv("LOGNAME", "kim")
     return incident.id
 
 
@@ -71,7 +73,7 @@ def test_a_narrow_terminal_gets_lines_instead_of_a_table(told: str, monkeypatch:
 
 def test_who_acknowledges_stands_beside_it_until_then(told: str) -> None:
     day, last = run(3), run(3) + timedelta(days=4)
-    done = said("acknowledge", "flight_delay", told[:7], "--for", "5d", "--by", "Ann", "--reason", "looking")
+    done = said("acknowledge", "flight_delay", told[:8], "--for", "5d", "--by", "Ann", "--reason", "looking")
     assert done == f"{told} is acknowledged by Ann until {last}.\n"
     (row,) = rows("incidents")
     assert (row["state"], row["acknowledged_by"]) == (IncidentState.ACKNOWLEDGED, "Ann")
@@ -83,6 +85,22 @@ def test_who_acknowledges_stands_beside_it_until_then(told: str) -> None:
 def test_the_login_name_is_the_author_unless_one_is_given(told: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOGNAME", "bo")
     assert "acknowledged by bo until" in said("acknowledge", "flight_delay", told)
+
+
+def test_the_login_of_a_container_is_nobodys_name(told: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for login in ("root", "airflow"):
+        monkeypatch.setenv("LOGNAME", login)
+        message = refused("acknowledge", "flight_delay", told)
+        assert message == f"Everybody is {login!r} here: say who you are with --by NAME.\n"
+    assert rows("incidents")[0]["state"] == "open"
+    assert "acknowledged by root until" in said("acknowledge", "flight_delay", told, "--by", "root")
+
+
+def test_who_acts_must_write_more_of_an_id_than_who_looks(told: str) -> None:
+    message = refused("acknowledge", "flight_delay", told[:7], "--by", "Ann")
+    assert message == f"{told[:7]} is too little of an id to act on: write more of {told}.\n"
+    said("silence", "flight_delay", "--for", "2d", "--reason", "x", "--by", "Ann")
+    assert "is too little of an id to act on" in refused("unsilence", "flight_delay", "sil_", "--by", "Ann")
 
 
 @pytest.mark.parametrize("why", ["fixed", "expected", "no_action", "false_positive"])
@@ -118,6 +136,39 @@ def test_a_silence_is_listed_until_somebody_ends_it(told: str) -> None:
     assert said("unsilence", "flight_delay", identity[:8]) == f"{identity} is over from {run(3)} on.\n"
     assert rows("silences") == []
     assert [each["id"] for each in rows("silences", "--all")] == [identity]
+
+
+def test_a_silence_holds_until_the_run_of_its_last_day_and_not_until_the_clock_says_so(
+    told: str, monkeypatch: pytest.MonkeyPatch, spec: MonitorSpec
+) -> None:
+    """The run of a day comes on the next one, or later: the clock is years ahead of these logs."""
+    monkeypatch.delenv("HINDSIGHT_LAST_DAY")
+    made = said("silence", "flight_delay", "--for", "1d", "--reason", "rollout", "--by", "Ann")
+    assert made.endswith(f"is silent from {run(3)} to {run(3)}.\n")
+    assert [row["until"] for row in rows("silences")] == [str(run(3))]
+    assert [row["until"] for row in rows("silences", "flight_delay")] == [str(run(3))]
+    live(spec, story("BBBB", severity=Severity.CRITICAL), range(3, 4))
+    assert rows("silences") == rows("silences", "flight_delay") == [], "its last day was judged"
+    assert [row["until"] for row in rows("silences", "--all")] == [str(run(3))]
+
+
+def test_what_is_open_can_be_read_while_the_file_has_an_error_or_is_gone(
+    told: str, spec: MonitorSpec
+) -> None:
+    said("silence", "flight_delay", "--for", "2d", "--reason", "rollout", "--by", "Ann")
+    path = Path(os.environ["HINDSIGHT_ROOT"]) / "monitors" / "flight_delay.yaml"
+    sound = path.read_text(encoding="utf-8")
+    path.write_text(sound.replace("metrics: [recall", "metrics: [recal"), encoding="utf-8")
+    for _ in range(2):
+        for words in (("incidents",), ("silences",), ("notify", "list")):
+            result = command(*words, "flight_delay", "--json")
+            assert (result.exit_code, len(json.loads(result.stdout))) == (0, 2 if words[0] == "notify" else 1)
+            assert result.stderr == (
+                "flight_delay has no sound file (`hindsight validate`): this can be read, but not changed.\n"
+            )
+        assert command("acknowledge", "flight_delay", told, "--by", "Ann").exit_code == 2
+        path.unlink(missing_ok=True)
+    assert "there is no monitor 'flight_dely'" in refused("incidents", "flight_dely")
 
 
 @pytest.mark.parametrize(
@@ -189,4 +240,7 @@ def test_hostile_names_do_nothing_to_a_terminal(spec: MonitorSpec) -> None:
 def test_the_commands_tell_what_they_do() -> None:
     for name in ("incidents", "acknowledge", "resolve", "silence", "silences", "unsilence"):
         assert command(name, "--help").exit_code == 0
+    shown = " ".join(command("silence", "--help").stdout.split())
+    for words in (*IncidentClass, "such as 2013-04-12", "It must have an end", "from the next run's on"):
+        assert words in shown
     assert command("silence", "flight_delay", "--for", "7d").exit_code == 2, "a reason must be given"

@@ -46,7 +46,7 @@ from hindsight.message import (
     slack_text,
     to_json,
 )
-from hindsight.policy import Decision, Kind, decide
+from hindsight.policy import Act, Decision, Kind, decide
 from hindsight.windows import DayRange
 from hostile import texts
 
@@ -69,8 +69,8 @@ def told(detections: list[Detection], day: int, **fields: Any) -> Document:
 def test_the_first_line_stands_alone_on_a_lock_screen() -> None:
     document = told(story("CB", severity=CRITICAL), 1)
     assert document.first_line == (
-        "[CRITICAL] flight_delay: recall of v1 is 0.412, below 0.531, since Sat 23 Feb 2013, opened today. "
-        "n = 8,204, 94 % labelled. Owner: ops-ml."
+        "[CRITICAL] flight_delay: recall of v1 is 0.412, below 0.531, since Sat 23 Feb 2013, opened on "
+        "Sat 2 Mar 2013. n = 8,204, 94 % labelled. Owner: ops-ml."
     )
     assert len(document.first_line) <= 200
 
@@ -91,12 +91,12 @@ def test_the_plain_message_reads_as_the_person_woken_by_it_needs_it() -> None:
     incidents = re.findall("inc_[0-9a-f]{16}", plain(document))
     assert plain(document) == (
         "[CRITICAL] flight_delay: recall of v1 is 0.412, below 0.531 (and 1 more), since Sat 23 Feb 2013, "
-        "open for 1 day. n = 8,204, 94 % labelled. And 1 more incident. Owner: ops-ml.\n"
+        "open since Sat 2 Mar 2013. n = 8,204, 94 % labelled. And 1 more incident. Owner: ops-ml.\n"
         "\n"
-        "Performance: critical, since Sat 23 Feb 2013, open for 1 day\n"
+        "Performance: critical, since Sat 23 Feb 2013, open since Sat 2 Mar 2013\n"
         "  recall of v1 is 0.412, below 0.531 (95 % interval 0.388 to 0.436); "
         "expected 0.590, so 30 % lower.\n"
-        "  Today:    recall threshold of v1 in origin=JFK joined\n"
+        "  News:     recall threshold of v1 in origin=JFK joined\n"
         "  Since:    Sat 23 Feb 2013; opened on Sat 2 Mar 2013, when its labels were 7 days old\n"
         "  How sure: 28 days to Sun 24 Feb 2013: n = 8,204, 94 % labelled, labels 7 days old, p < 0.001\n"
         "  Where:    version v1\n"
@@ -105,7 +105,7 @@ def test_the_plain_message_reads_as_the_person_woken_by_it_needs_it() -> None:
         "and sampling error does not explain it\n"
         "  - also recall of v1 in origin=JFK is 0.200, below 0.531 [recall threshold]\n"
         "\n"
-        "Label health: warning, since Sun 24 Feb 2013, opened today\n"
+        "Label health: warning, since Sun 24 Feb 2013, opened on Sun 3 Mar 2013\n"
         "  Labels are missing: coverage of v1 is 12 %, below 80 % (95 % interval 9.6 % to 14 %). "
         "This says nothing of the model: what it did on these days is not known yet.\n"
         "  Since:    Sun 24 Feb 2013; opened on Sun 3 Mar 2013, when its labels were 7 days old\n"
@@ -117,7 +117,8 @@ def test_the_plain_message_reads_as_the_person_woken_by_it_needs_it() -> None:
         "Run: https://airflow.example.com/dags/monitor__flight_delay\n"
         "Owner: ops-ml.\n"
         f"To take it on and stop reminders: hindsight acknowledge flight_delay {incidents[0]}\n"
-        "To hear no more of it: hindsight silence flight_delay --class performance --for 7d --reason WHY\n"
+        f"To say why it is over, or that it may go on: hindsight resolve flight_delay {incidents[0]} "
+        "--as expected --reason WHY (or as fixed, no_action, false_positive)\n"
         f"Incidents: {', '.join(dict.fromkeys(incidents))}\n"
         "Why this message: 1 incident opened; 1 incident grew.\n"
     )
@@ -139,10 +140,10 @@ def test_a_recovery_is_told_as_one() -> None:
     assert document.tone is Tone.RESOLVED
     assert document.title == "flight_delay: performance recovered"
     assert document.first_line == (
-        "[RESOLVED] flight_delay: performance recovered after 3 days; "
+        "[RESOLVED] flight_delay: performance recovered, open for 3 days; "
         "was: recall of v1 is 0.412, below 0.531. Owner: ops-ml."
     )
-    assert document.sections[0].heading == "Performance: resolved on Mon 4 Mar 2013, after 3 days"
+    assert document.sections[0].heading == "Performance: resolved on Mon 4 Mar 2013, open for 3 days"
     assert document.sections[0].lead == (
         "Recovered: every member was clear 2 times in a row; the last breach was on Sat 2 Mar 2013."
     )
@@ -150,9 +151,9 @@ def test_a_recovery_is_told_as_one() -> None:
 
 def test_what_was_found_in_silence_is_told_as_that() -> None:
     document = told(story("BBB"), 2)
-    assert Fact("Today", "still open; nobody had been told") in document.sections[0].facts
+    assert Fact("News", "still open; nobody had been told") in document.sections[0].facts
     assert document.context[-1] == (
-        "Why this message: 1 incident found in silence, still open and told for the first time."
+        "Why this message: 1 incident still open and told here for the first time."
     )
 
 
@@ -181,7 +182,7 @@ def test_a_message_of_corrections_alone_says_so() -> None:
     corrected = Correction("inc_x", "the incident of May is withdrawn")
     decision = replace(decided(story("C"), 0), kind=Kind.REVISED, corrections=(corrected,))
     document = compose(decision, spec())
-    assert document.first_line == "[REVISED] flight_delay: the incident of May is withdrawn."
+    assert document.first_line == "[REVISED] flight_delay: the incident of May is withdrawn. Owner: ops-ml."
     assert document.tone is Tone.QUIET
     assert slack_blocks(document)
 
@@ -197,7 +198,7 @@ def test_a_note_says_what_changed_and_how_the_incident_stands_and_wakes_nobody()
     assert document.first_line == (
         "[REVISED] flight_delay: recall of v1, 28 days to Fri 22 Feb 2013: BREACH (0.412) with labels 7 days "
         "old, now CLEAR (0.590) with labels 30 days old. The performance incident of Fri 1 Mar 2013 is still "
-        "open."
+        "open. Owner: ops-ml."
     )
     assert document.tone is Tone.QUIET
     assert document.thread == stored[0].id
@@ -209,7 +210,8 @@ def test_a_summary_of_quiet_days_says_that_they_were_quiet() -> None:
     document = compose(decided([], 0, 30), spec())
     assert document.title == "flight_delay: 31 days computed, no incident"
     assert document.first_line == (
-        "[SUMMARY] flight_delay: 31 days computed, no incident (Fri 1 Mar 2013 to Sun 31 Mar 2013)."
+        "[SUMMARY] flight_delay: 31 days computed, no incident (Fri 1 Mar 2013 to Sun 31 Mar 2013). "
+        "Owner: ops-ml."
     )
     assert (document.sections, document.tone, document.severity) == ((), Tone.QUIET, WARNING)
 
@@ -219,16 +221,16 @@ def test_a_summary_shows_what_is_open_and_lists_what_has_ended() -> None:
     detections = [*story(apart * 7 + "BB"), missing_labels(57)]
     document = compose(decided(detections, 0, 57), spec())
     assert document.title == "flight_delay: 58 days computed, 9 incidents"
-    assert "2 still open: recall of v1 is 0.412" in document.first_line
+    assert "2 still open. Worst (warning): recall of v1 is 0.412" in document.first_line
     *still_open, ended = document.sections
     assert [section.heading.split(":")[0] for section in still_open] == ["Performance", "Label health"]
     assert ended.heading == "Resolved within these days: 7 incidents"
     assert ended.items[0] == (
-        "performance, warning, Fri 1 Mar 2013 to Sun 3 Mar 2013, recovered after 2 days: "
+        "performance, warning, Fri 1 Mar 2013 to Sun 3 Mar 2013, recovered, open for 2 days: "
         "recall of v1 is 0.412, below 0.531 (28 days to Fri 22 Feb 2013)"
     )
     assert ended.items[-1] == "and 2 more"
-    assert all(fact.label != "Today" for section in still_open for fact in section.facts)
+    assert all(fact.label != "News" for section in still_open for fact in section.facts)
 
 
 def test_members_beyond_five_are_counted() -> None:
@@ -423,7 +425,7 @@ def test_slack_shows_every_fact_and_the_advice_whole_however_many_incidents_ther
     found = {decision.cases[0].incident.id: explained("U" * 50)}
     document = compose(decision, spec(), snapshots=map(snapshot_of, detections), explanations=found)
     (section,) = document.sections
-    labels = "Since, How sure, Where, Likely where, What changed, Likely action, Members, Rule"
+    labels = "Likely action, Since, How sure, Where, Likely where, What changed, Members, Rule"
     assert ", ".join(fact.label for fact in section.facts) == labels
     for times in (1, 3, 5):
         blocks = slack_blocks(replace(document, sections=(section,) * times))
@@ -455,12 +457,67 @@ def test_what_is_a_share_stays_one_and_what_is_counted_has_no_interval() -> None
 
 def test_what_grew_is_named_for_what_it_became() -> None:
     document = told([*story("BB"), *story("..B")[:0], detection(1, severity=CRITICAL)], 1)
-    (fact,) = [fact for fact in document.sections[0].facts if fact.label == "Today"]
+    (fact,) = [fact for fact in document.sections[0].facts if fact.label == "News"]
     assert "became critical" in fact.value
     quiet = [*story("B", severity=Severity.WATCH), detection(1)]
     decision = decided(quiet, 1)
     assert "became a warning" in decision.reason
     assert "became a warning" in plain(compose(decision, spec()))
+
+
+# --- whom it wakes, and what a summary's figures are ----------------------------------------------
+
+
+def acted(decision: Decision, kind: Kind) -> Decision:
+    return replace(decision, kind=kind)
+
+
+def test_only_news_of_what_is_open_and_critical_may_break_quiet_hours() -> None:
+    course = story("BBCC", severity=CRITICAL)
+    stored = [replace(i, told_on=run(0)) for i in fold(course, (), ZONE)]
+    opened, over = decided(course, 0), decided(course, 3, stored=stored)
+    assert over.cases[0].incident.severity is CRITICAL
+    assert (opened.severity, over.severity) == (CRITICAL, WARNING), "an end wakes nobody"
+    for kind in (Kind.REVISED, Kind.ACT, Kind.SUMMARY, Kind.DAY, Kind.WEEK):
+        assert acted(opened, kind).severity is WARNING, kind
+    found = replace(opened, transitions=())
+    assert found.severity is CRITICAL, "what nobody was told is news"
+    assert compose(over, spec()).severity is WARNING
+
+
+def figure_of(day: int, value: float, **fields: Any) -> Snapshot:
+    made = {"window": 7} | {key: fields.pop(key) for key in ("window", "horizon") if key in fields}
+    return replace(snapshot_of(detection(day, CLEAR, **made)), value=value, **fields)
+
+
+def week(*figures: Snapshot) -> Document:
+    days = DayRange(run(3), run(9))
+    decision = Decision(Act.SEND, Kind.WEEK, days, "asked for")
+    return compose(decision, replace(spec(), metrics=("recall",)), snapshots=figures)
+
+
+def test_a_figure_of_a_summary_says_of_which_window_it_is_and_on_how_much_truth_it_rests() -> None:
+    early = figure_of(9, 0.571, maturity=Maturity.PROVISIONAL)
+    (fact,) = week(early).sections[0].facts
+    assert fact == Fact(
+        "recall of v1",
+        "0.571 (7 days to Sun 3 Mar 2013, n = 8,204, labels 7 days old, provisional), "
+        "95 % interval 0.547 to 0.595",
+    )
+
+
+def test_chance_is_not_told_as_a_fall() -> None:
+    now, near, far = figure_of(9, 0.571), figure_of(2, 0.585), figure_of(2, 0.7)
+    assert "was 0.585, no clear difference" in week(near, now).sections[0].facts[0].value
+    assert "recall of v1: 0.571; was 0.585, no clear difference." in week(near, now).first_line
+    assert week(far, now).sections[0].facts[0].value.endswith("; was 0.700, so 18 % lower")
+
+
+def test_slack_says_where_to_find_what_finds_no_room() -> None:
+    document = told(story("B"), 0)
+    (section,) = document.sections
+    shown = [text["text"] for text in texts(slack_blocks(replace(document, sections=(section,) * 20)))]
+    assert any(text.endswith("more: see `hindsight incidents flight_delay`") for text in shown)
 
 
 # --- links and intervals -------------------------------------------------------------------------

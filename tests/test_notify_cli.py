@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from typer.testing import CliRunner
 
 from commands import command, refused, said
@@ -15,6 +17,7 @@ from episodes import run, story
 from hindsight.cli import app
 from hindsight.domain.spec import MonitorSpec
 from hindsight.domain.values import Severity
+from hindsight.orchestration.runtime import command_line_runtime
 from receivers import FAILS, Answer, Mailbox, Receiver, mail_server, refuses, slack_like
 from watched import FLIGHTS, live, watching
 
@@ -97,7 +100,9 @@ def test_a_message_is_sent_again_only_on_request_and_only_that_one(
     assert "sent 0" in said("notify", "send", "flight_delay")
     assert (len(slack.accepted), len(mail.mails)) == (1, 2)
     (number,) = [row["number"] for row in outbox() if row["channel"].startswith("slack")]
-    assert said("notify", "resend", "flight_delay", str(number)) == f"To be sent again: {number}.\n"
+    assert said("notify", "resend", "flight_delay", str(number)) == (
+        f"To be sent again: {number}.\nMessage number {number}: sent.\n"
+    )
     assert (len(slack.accepted), len(mail.mails)) == (2, 2)
     said("notify", "resend", "flight_delay", "--incident", identity[:9])
     assert (len(slack.accepted), len(mail.mails)) == (3, 4)
@@ -112,6 +117,8 @@ def test_what_was_not_delivered_ends_with_1_and_waits(
     slack.script.append(FAILS)
     again = command("notify", "resend", "flight_delay", number)
     assert again.exit_code == 1
+    assert f"Message number {number}: waits to be sent." in again.stdout
+    assert again.stderr.endswith("The sweeper sends what waits.\n")
     assert "1 notifications of flight_delay were not delivered" in again.stderr
     assert "xoxb-secret" not in again.output
     (waiting,) = outbox("--waiting")
@@ -131,6 +138,63 @@ def test_without_the_connections_nothing_is_sent_from_here_and_nothing_is_lost(
     assert {row["state"] for row in outbox("--waiting")} == {"pending"}
     assert "Connection 'slack_ml' is not defined" in refused("notify", "send", "flight_delay")
     assert (len(slack.accepted), len(mail.mails)) == (1, 2)
+
+
+def test_a_connection_that_airflow_stores_is_found_where_the_environment_names_its_database(
+    spec: MonitorSpec,
+    slack: Receiver,
+    mail: Mailbox,
+    airflow_metadata: None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As docs/deploy.md adds one, by `airflow connections add`."""
+    from airflow.models import Connection
+    from airflow.utils.session import create_session
+
+    stored = json.loads(os.environ["AIRFLOW_CONN_SLACK_ML"])
+    made = Connection(
+        conn_id="slack_ml", conn_type="slack", password=stored["password"], extra=json.dumps(stored["extra"])
+    )
+    monkeypatch.delenv("AIRFLOW_CONN_SLACK_ML")
+    tried = command("notify", "test", "flight_delay", "--channel", "slack")
+    assert tried.exit_code == 1
+    assert "AIRFLOW_CONN_SLACK_ML is not set here, and Airflow, which was asked, gave none" in tried.stdout
+    with create_session() as session:
+        session.add(made)
+    try:
+        assert "took it." in said("notify", "test", "flight_delay", "--channel", "slack")
+        assert len(slack.accepted) == 1
+    finally:
+        with create_session() as session:
+            session.execute(sa.delete(Connection).where(Connection.conn_id == "slack_ml"))
+
+
+def test_without_an_airflow_the_error_says_what_is_read(
+    spec: MonitorSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AIRFLOW_CONN_SLACK_ML", "AIRFLOW_HOME", "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"):
+        monkeypatch.delenv(name)
+    tried = command("notify", "test", "flight_delay", "--channel", "slack").stdout
+    assert "Connection 'slack_ml' is not defined: set the environment variable AIRFLOW_CONN_SLACK_ML" in tried
+    assert "what Airflow stores is read in its tasks, and here only where" in tried
+    assert "postgresql" not in tried
+
+
+def test_an_incident_that_was_told_long_ago_is_still_sent_again(spec: MonitorSpec, slack: Receiver) -> None:
+    identity = opened(spec)
+    with command_line_runtime().store.transaction() as connection:
+        connection.execute(sa.text(OTHERS))
+    said("notify", "resend", "flight_delay", "--incident", identity)
+    assert len(slack.accepted) == 2
+
+
+OTHERS = """
+insert into hindsight.notification
+  (monitor, day, kind, notifier, incidents, severity, document, state, reason, attempts)
+select 'flight_delay', date '2013-03-02', 'other:' || n, 'log:0', '{}', 'ok', '{}', 'logged', 'test', 1
+from generate_series(1, 1100) n
+"""
+"""More messages about something else than any list shows."""
 
 
 def test_what_follows_of_an_act_is_delivered_at_once_where_that_can_be(
@@ -210,6 +274,8 @@ def test_a_missing_connection_is_a_channel_that_did_not_take_it(
         (("1", "--incident", "inc_1"), "Name a message by its number, or an incident with --incident: one"),
         (("99",), "The outbox holds no message number 99: `hindsight notify list` shows the numbers."),
         (("--incident", "inc_0000"), "There is no incident inc_0000."),
+        ((str(10**20),), "Usage: "),
+        (("0",), "Usage: "),
     ],
 )
 def test_what_cannot_be_sent_again_is_refused(

@@ -48,6 +48,7 @@ class Ear:
     owners: tuple[str, ...] = ()
     quiet: Hours | None = None
     when: When = When.EACH
+    follows: bool = False
 
 
 def days(first: int, last: int | None = None) -> DayRange:
@@ -120,7 +121,7 @@ def test_the_end_of_an_incident_nobody_was_told_of_is_no_news() -> None:
 def test_an_incident_found_in_silence_and_still_open_is_told_once_by_the_first_live_run() -> None:
     detections = story("BBBBB")
     first = live(detections, 3)
-    assert first.reason == "1 incident found in silence, still open and told for the first time"
+    assert first.reason == "1 incident still open and told here for the first time"
     stored = told(fold(detections, (), ZONE), first)
     assert [i.told_on for i in stored] == [run(3)]
     assert live(detections, 4, stored).act is Act.NOTHING
@@ -175,7 +176,7 @@ def test_who_was_told_of_an_end_that_is_none_is_told_once_in_the_words_of_the_co
     detections = story("BBB")
     stored = told_on(0, detections)
     (name,) = (i.id for i in stored)
-    listener = Listener(memory=Memory.of([f"{name} opened 2013-03-01", f"{name} resolved 2013-03-02"]))
+    listener = Listener(memory=Memory.of([f"{name} opened 2013-03-01", f"{name} as resolved 2013-03-02 1"]))
     ask = partial(decide, Notify.LIVE, days(2), replay(detections, stored, ZONE))
     (decision,) = ask(listener, corrections=[Correction(name, "it is still open")])
     assert (decision.act, decision.kind) == (Act.SEND, Kind.REVISED)
@@ -186,7 +187,9 @@ def test_who_was_told_of_an_end_that_is_none_is_told_once_in_the_words_of_the_co
 
 
 def test_who_was_told_of_an_incident_that_never_was_is_told_that_once() -> None:
-    listener = Listener(memory=Memory.of(["inc_abcdef01 opened 2013-03-01", "inc_abcdef01 as warning"]))
+    listener = Listener(
+        memory=Memory.of(["inc_abcdef01 opened 2013-03-01", "inc_abcdef01 as warning 2013-03-01 1"])
+    )
     history = replay(story("CCC"), (), ZONE)
     (decision,) = decide(Notify.LIVE, days(2), history, listener)
     assert [c.reason for c in decision.corrections] == [
@@ -466,7 +469,7 @@ def test_a_segment_that_newly_breaches_is_told_to_whom_it_belongs_though_the_wor
     decision = one(newark, detections, 1)
     assert (decision.act, decision.reason) == (
         Act.SEND,
-        "1 incident grew; 1 incident found in silence, still open and told for the first time",
+        "1 incident grew; 1 incident still open and told here for the first time",
     )
     assert one(hearing(newark, decision), detections, 3).reason == "1 incident resolved"
 
@@ -510,7 +513,7 @@ def test_who_has_not_taken_an_incident_on_is_reminded_of_it() -> None:
 def test_a_reminder_is_nothing_for_who_was_never_told() -> None:
     detections = story("B" * 8)
     decision = one(Listener(), detections, 7)
-    assert decision.reason == "1 incident found in silence, still open and told for the first time"
+    assert decision.reason == "1 incident still open and told here for the first time"
 
 
 def test_a_note_goes_only_to_who_was_told_of_its_incident() -> None:
@@ -552,7 +555,7 @@ def test_what_is_silenced_is_withheld_with_the_reason_and_told_once_after_it_if_
             4,
             Act.SEND,
             Kind.DAILY,
-            "1 incident found in silence, still open and told for the first time",
+            "1 incident still open and told here for the first time",
         ),
     ]
 

@@ -38,6 +38,7 @@ from hindsight.message import (
     restated,
 )
 from hindsight.policy import Act, Decision, Kind
+from hindsight.policy.decision import gravest_first
 from hindsight.windows import DayRange
 from hindsight.wording import counted
 
@@ -76,7 +77,7 @@ def decision(
     history = replay(detections, (), ZONE, actions=actions)
     span = DayRange(run(day - days + 1), run(day))
     happened = tuple(each for each in history.transitions if each.day in span)
-    cases = history.as_of(run(day))
+    cases = gravest_first(history.as_of(run(day)))
     reason = f"{counted(len(happened), 'change')} of incidents" if happened else "it was asked for"
     return replace(
         Decision(Act.SEND, kind, span, reason, cases=cases, transitions=happened),

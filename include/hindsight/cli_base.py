@@ -16,13 +16,17 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated, Any, Never
+from typing import TYPE_CHECKING, Annotated, Any, Never
 
 import typer
 from rich.console import Console
 from rich.text import Text
 
-from hindsight.errors import HindsightError
+from hindsight.errors import ConfigError, HindsightError
+
+if TYPE_CHECKING:
+    from hindsight.domain.spec import MonitorSpec
+    from hindsight.store import Store
 
 UNDELIVERED = 1
 """The exit code where a message was not delivered."""
@@ -48,6 +52,28 @@ def sentences() -> Iterator[None]:
         yield
     except HindsightError as error:
         refuse(str(error))
+
+
+def to_read(monitor: str, store: Store) -> tuple[str, MonitorSpec | None]:
+    """The name and the file of a monitor of which something is only to be read.
+
+    The file may be wrong or gone, if the store knows the name: what is open must not be hidden by a bad edit.
+    """
+    from hindsight.orchestration.places import spec_of
+
+    try:
+        spec = spec_of(monitor)
+    except ConfigError:
+        with store.reading() as connection:
+            if not store.is_known(connection, monitor):
+                raise
+        err.print(
+            inert(f"{monitor} has no sound file (`hindsight validate`): this can be read, but not changed."),
+            style="yellow",
+            soft_wrap=True,
+        )
+        return monitor, None
+    return spec.monitor, spec
 
 
 def line(text: str) -> None:

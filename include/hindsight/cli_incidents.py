@@ -1,34 +1,35 @@
 """The commands about incidents: `incidents`, `acknowledge`, `resolve`, `silence`, `silences`, `unsilence`.
 
-An id may be given by as much of its beginning as no other has.  Days are run days, both ends included: the
+An id may be given by as much of its beginning as no other has, but at least four digits of it to act on what
+it names.  Days are run days, both ends included: the
 days that the monitor's runs are about, and not those of the clock.
 """
 
 from __future__ import annotations
 
 import getpass
-from collections.abc import Sequence
+import os
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from rich.table import Table
-from rich.text import Text
 
-from hindsight.cli_base import JsonFlag, MonitorArg, dump, inert, line, out, refuse, sentences
+from hindsight.cli_base import JsonFlag, MonitorArg, dump, inert, line, out, refuse, sentences, to_read
+from hindsight.cli_shown import scope, show
 from hindsight.orchestration.places import spec_of
 
 if TYPE_CHECKING:
     from hindsight.domain.records import Incident, Silence
     from hindsight.domain.spec import MonitorSpec
+    from hindsight.message import Link
     from hindsight.pipeline.runtime import Runtime
 
 app = typer.Typer()
 
-WIDE: Final = 140
-"""Columns of a terminal from which on a table reads better than lines."""
-
-STYLES: Final = {"critical": "bold red", "warning": "yellow", "resolved": "green", "pending": "dim"}
+CLASSES: Final = "performance, label_health, inputs, data_quality or pipeline"
 
 EveryMonitor = Annotated[str | None, typer.Argument(metavar="[MONITOR]", help="Default: all monitors.")]
 OverFlag = Annotated[bool, typer.Option("--all", help="Also those that are over.")]
@@ -36,12 +37,28 @@ IncidentArg = Annotated[
     str, typer.Argument(metavar="INCIDENT", help="Its id, or the beginning of it: see `hindsight incidents`.")
 ]
 UntilOption = Annotated[
-    datetime | None, typer.Option(formats=["%Y-%m-%d"], metavar="DAY", help="The last run day of it.")
+    datetime | None,
+    typer.Option(formats=["%Y-%m-%d"], metavar="DAY", help="The last run day of it, such as 2013-04-12."),
+]
+SettledOption = Annotated[
+    datetime | None,
+    typer.Option(
+        formats=["%Y-%m-%d"],
+        metavar="DAY",
+        help="The last run day on which what breaches now may go on unheard, such as 2013-04-12.",
+    ),
 ]
 ForOption = Annotated[
-    str | None, typer.Option("--for", metavar="7d", help="For so many run days, instead of --until.")
+    str | None,
+    typer.Option("--for", metavar="7d", help="Instead of --until: so many run days from the next run's on."),
 ]
-ByOption = Annotated[str | None, typer.Option("--by", metavar="NAME", help="Who; default: the login name.")]
+ByOption = Annotated[
+    str | None,
+    typer.Option("--by", metavar="NAME", help="Who does it; a must where everybody has one login, as root."),
+]
+
+EVERYBODYS: Final = frozenset({"root", "airflow", "nobody", "default", "app"})
+"""Logins of containers and services: by such a name nobody knows who did something."""
 
 
 @app.command()
@@ -59,7 +76,8 @@ def incidents(
     from hindsight.orchestration.runtime import command_line_runtime
 
     with sentences():
-        name, store = None if monitor is None else spec_of(monitor).monitor, command_line_runtime().store
+        store = command_line_runtime().store
+        name = None if monitor is None else to_read(monitor, store)[0]
         with store.reading() as connection:
             found = store.incidents(connection, name)
     chosen = wanted(newest_first(found), over=every, pending=pending)
@@ -89,7 +107,9 @@ def acknowledge(
         spec, runtime = the(monitor)
         found = one(spec, runtime, incident)
         last = last_day(spec, runtime, until, spell)
-        done = acts.acknowledge(spec, runtime, found.id, author=who(by), reason=reason, until=last)
+        done = acts.acknowledge(
+            spec, runtime, found.id, author=who(by), reason=reason, until=last, links=links(found)
+        )
         line(f"{done.id} is acknowledged by {done.acknowledged_by} until {done.acknowledged_until}.")
         follow(spec, runtime)
 
@@ -102,7 +122,7 @@ def resolve(
         str, typer.Option("--as", metavar="WHY", help="fixed, expected, no_action or false_positive.")
     ],
     reason: Annotated[str, typer.Option(help="Why, in a sentence; what is fixed needs none.")] = "",
-    until: UntilOption = None,
+    until: SettledOption = None,
     spell: ForOption = None,
     by: ByOption = None,
 ) -> None:
@@ -118,7 +138,14 @@ def resolve(
         found = one(spec, runtime, incident)
         last, why = last_day(spec, runtime, until, spell), Resolution(resolution)
         done = acts.resolve(
-            spec, runtime, found.id, author=who(by), reason=reason, resolution=why, until=last
+            spec,
+            runtime,
+            found.id,
+            author=who(by),
+            reason=reason,
+            resolution=why,
+            until=last,
+            links=links(found),
         )
         line(f"{done.id} is resolved as {resolution.replace('_', ' ')}.")
         follow(spec, runtime)
@@ -131,14 +158,17 @@ def silence(
     until: UntilOption = None,
     spell: ForOption = None,
     incident_class: Annotated[
-        str | None, typer.Option("--class", metavar="CLASS", help="Only incidents of this class.")
+        str | None, typer.Option("--class", metavar="CLASS", help=f"Only incidents of this class: {CLASSES}.")
     ] = None,
     detector: Annotated[str | None, typer.Option(help="Only breaches of this detector.")] = None,
     version: Annotated[str | None, typer.Option(help="Only breaches of this version.")] = None,
     segment: Annotated[str | None, typer.Option(help="Only breaches in this segment: origin=EWR.")] = None,
     by: ByOption = None,
 ) -> None:
-    """Tell nobody of what matches, for so long; incidents take their course all the same."""
+    """Tell nobody of what matches; incidents take their course all the same.
+
+    It must have an end: --for 7d, or --until 2013-04-12.
+    """
     from hindsight.domain.values import IncidentClass
     from hindsight.pipeline import acts
 
@@ -166,15 +196,18 @@ def silence(
 @app.command()
 def silences(monitor: EveryMonitor = None, every: OverFlag = False, as_json: JsonFlag = False) -> None:
     """What is silenced: by whom, why, and for how long."""
-    from hindsight.orchestration.account import lasting, plain, present_day, short
+    from hindsight.orchestration.account import lasting, plain, short
     from hindsight.orchestration.runtime import command_line_runtime
 
     with sentences():
-        name, runtime = None if monitor is None else spec_of(monitor).monitor, command_line_runtime()
+        runtime = command_line_runtime()
+        name, spec = (None, None) if monitor is None else to_read(monitor, runtime.store)
         with runtime.store.reading() as connection:
             found: Sequence[Silence] = runtime.store.silences(connection, name)
+        next_day = next_days({each.monitor for each in found}, {name: spec}, runtime)
+    hold = {each.id for each in found if lasting(each, next_day[each.monitor])}
     if not every:
-        found = lasting(found, present_day(runtime.clock()))
+        found = [each for each in found if each.id in hold]
     if as_json:
         dump([plain(each) for each in found])
         return
@@ -189,7 +222,7 @@ def silences(monitor: EveryMonitor = None, every: OverFlag = False, as_json: Jso
         if each.ended_on is not None:
             days += f", ended {each.ended_on} by {each.ended_by}"
         cells = (short(each.id), each.monitor, scope(each), days, each.author, each.reason)
-        table.add_row(*map(inert, cells), style="" if each.ended_on is None else "dim")
+        table.add_row(*map(inert, cells), style="" if each.id in hold else "dim")
     out.print(table)
 
 
@@ -200,13 +233,14 @@ def unsilence(
     by: ByOption = None,
 ) -> None:
     """End a silence now; what is still open of what it held back is told once, by the next run."""
-    from hindsight.orchestration.account import identified
+    from hindsight.orchestration.account import LEAST_DIGITS, identified
     from hindsight.pipeline import acts
 
     with sentences():
         spec, runtime = the(monitor)
         with runtime.store.reading() as connection:
-            found = identified(runtime.store.silences(connection, spec.monitor), identity, "silence")
+            silences = runtime.store.silences(connection, spec.monitor)
+        found = identified(silences, identity, "silence", digits=LEAST_DIGITS)
         ended = acts.end_silence(spec, runtime, found.id, author=who(by))
     line(f"{ended.id} is over from {ended.ended_on} on.")
 
@@ -220,10 +254,29 @@ def the(monitor: str) -> tuple[MonitorSpec, Runtime]:
 
 def one(spec: MonitorSpec, runtime: Runtime, identity: str) -> Incident:
     """The incident of the monitor that this id names."""
-    from hindsight.orchestration.account import identified
+    from hindsight.orchestration.account import LEAST_DIGITS, identified
 
     with runtime.store.reading() as connection:
-        return identified(runtime.store.incidents(connection, spec.monitor), identity, "incident")
+        every = runtime.store.incidents(connection, spec.monitor)
+    return identified(every, identity, "incident", digits=LEAST_DIGITS)
+
+
+def next_days(
+    names: Collection[str], specs: Mapping[str | None, MonitorSpec | None], runtime: Runtime
+) -> dict[str, date]:
+    """The next run day of each of these monitors; their files are read where `specs` has not all of them."""
+    from hindsight.errors import ConfigError
+    from hindsight.orchestration import files
+    from hindsight.orchestration.account import next_run_day
+    from hindsight.orchestration.places import monitors_folder
+
+    found = dict(specs)
+    if set(names) - set(found):
+        with suppress(ConfigError):  # no folder of monitors: what is known of them can be read all the same
+            found |= {each.name: each.spec for each in files.every(monitors_folder())}
+    store, now = runtime.store, runtime.clock()
+    with store.reading() as connection:
+        return {name: next_run_day(store, connection, name, found.get(name), now) for name in names}
 
 
 def last_day(spec: MonitorSpec, runtime: Runtime, until: datetime | None, spell: str | None) -> date | None:
@@ -241,13 +294,25 @@ def last_day(spec: MonitorSpec, runtime: Runtime, until: datetime | None, spell:
 
 
 def who(by: str | None) -> str:
-    """The author of an act: as given, or whoever is logged in here."""
+    """The author of an act: as given, or whoever is logged in here, if that is a person's own login."""
     if by is not None:
         return by
     try:
-        return getpass.getuser()
+        login = getpass.getuser()
     except (KeyError, OSError):  # a container whose user has no name
         refuse("Nobody knows who you are here: say so with --by NAME.")
+    if login in EVERYBODYS:
+        refuse(f"Everybody is {login!r} here: say who you are with --by NAME.")
+    return login
+
+
+def links(incident: Incident) -> tuple[Link, ...]:
+    """Where a message about an act leads: the page of the incident, where `AIRFLOW__API__BASE_URL` is set."""
+    from hindsight.message import Link
+    from hindsight.orchestration.places import PAGES
+
+    address = os.environ.get("AIRFLOW__API__BASE_URL", "").rstrip("/")
+    return (Link("The incident", f"{address}{PAGES}/{incident.monitor}/{incident.id}"),) if address else ()
 
 
 def follow(spec: MonitorSpec, runtime: Runtime) -> None:
@@ -257,55 +322,3 @@ def follow(spec: MonitorSpec, runtime: Runtime) -> None:
     said = try_to_deliver(spec, runtime)
     if said:
         line(f"{said} The sweeper sends what waits.")
-
-
-def show(found: Sequence[Incident], *, several: bool) -> None:
-    """Incidents as a table, or line by line where the terminal is narrow."""
-    from hindsight.orchestration.account import short
-
-    if out.width < WIDE:
-        for each in found:
-            what = f"{each.severity}, {each.incident_class.replace('_', ' ')}, {standing(each)}"
-            head = inert(" ".join([short(each.id), *([each.monitor] if several else []), what]))
-            head.stylize(style(each))
-            out.print(head)
-            told = f"told {each.told_on}" if each.told_on else "told nobody"
-            out.print(Text(f"  since {each.since}, opened {each.opened_on}, {told}"))
-            out.print(inert(f"  {each.headline}"))
-        return
-    table = Table(title="Incidents")
-    days = ("since", "opened", "told")
-    for heading in ("id", *(["monitor"] if several else []), "class", "severity", "state", *days):
-        table.add_column(heading, no_wrap=heading in days, overflow="fold")
-    table.add_column("headline", overflow="fold", ratio=1)
-    for each in found:
-        cells = [short(each.id), *([each.monitor] if several else []), each.incident_class.replace("_", " ")]
-        cells += [each.severity, standing(each), str(each.since), str(each.opened_on)]
-        cells += [str(each.told_on or "-"), each.headline]
-        table.add_row(*map(inert, cells), style=style(each))
-    out.print(table)
-
-
-def standing(incident: Incident) -> str:
-    """Where an incident stands, in a few words."""
-    if incident.resolved_on is not None:
-        why = "resolved" if incident.resolution is None else incident.resolution.replace("_", " ")
-        return f"{why} on {incident.resolved_on}"
-    if incident.acknowledged_by is not None:
-        return f"acknowledged by {incident.acknowledged_by} until {incident.acknowledged_until}"
-    return incident.state.value
-
-
-def style(incident: Incident) -> str:
-    """The colour of an incident."""
-    if incident.resolved_on is not None:
-        return STYLES["resolved"]
-    return STYLES.get(incident.state.value) or STYLES.get(incident.severity.value, "")
-
-
-def scope(silence: Silence) -> str:
-    """What a silence matches, in words."""
-    parts = [] if silence.incident_class is None else [silence.incident_class.replace("_", " ")]
-    named = (("detector", silence.detector), ("version", silence.version), ("segment", silence.segment))
-    parts += [f"{label} {value}" for label, value in named if value is not None]
-    return ", ".join(parts) or "everything"

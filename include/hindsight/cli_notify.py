@@ -22,6 +22,7 @@ from hindsight.cli_base import (
     out,
     refuse,
     sentences,
+    to_read,
 )
 from hindsight.orchestration.places import spec_of
 
@@ -42,7 +43,7 @@ app = typer.Typer(
 def list_messages(
     monitor: MonitorArg,
     waiting: Annotated[bool, typer.Option("--waiting", help="Only what is not sent yet.")] = False,
-    limit: Annotated[int, typer.Option(min=1, help="So many, the newest first.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="So many, the newest first.")] = 50,
     as_json: JsonFlag = False,
 ) -> None:
     """What lies in the outbox of a monitor, the newest message first."""
@@ -51,18 +52,19 @@ def list_messages(
     from hindsight.orchestration.runtime import command_line_runtime
 
     with sentences():
-        spec, runtime = spec_of(monitor), command_line_runtime()
+        store = command_line_runtime().store
+        name, spec = to_read(monitor, store)
         states = (Delivery.PENDING, Delivery.SENDING) if waiting else ()
-        with runtime.store.reading() as connection:
-            found = runtime.store.newest_messages(connection, spec.monitor, limit, states)
-    names = channel_names(spec)
+        with store.reading() as connection:
+            found = store.newest_messages(connection, name, limit, states)
+    names = {} if spec is None else channel_names(spec)
     if as_json:
         dump([message_record(number, row, names) for number, row in found])
         return
     if not found:
         line("Nothing waits." if waiting else "Nobody was told anything yet.")
         return
-    table = Table(title=f"Messages of {spec.monitor}")
+    table = Table(title=f"Messages of {name}")
     for heading in ("no.", "day", "kind", "channel", "outcome"):
         table.add_column(heading, overflow="fold")
     table.add_column("why", overflow="fold", ratio=1)
@@ -97,13 +99,16 @@ def send(monitor: MonitorArg) -> None:
 @app.command()
 def resend(
     monitor: MonitorArg,
-    number: Annotated[int | None, typer.Argument(metavar="[NUMBER]", help="See `notify list`.")] = None,
+    number: Annotated[
+        int | None, typer.Argument(metavar="[NUMBER]", min=1, max=2**63 - 1, help="See `notify list`.")
+    ] = None,
     incident: Annotated[
         str | None,
         typer.Option(metavar="ID", help="Instead: the latest message about this incident, on each channel."),
     ] = None,
 ) -> None:
     """Send a message once more, whatever became of it; its receivers get it twice if they had it."""
+    from hindsight.orchestration.account import WORDS
     from hindsight.orchestration.runtime import command_line_runtime
 
     if (number is None) == (incident is None):
@@ -122,8 +127,12 @@ def resend(
                 again += [found for found, _ in runtime.store.resend(connection, each)]
         line(f"To be sent again: {', '.join(map(str, again))}.")
         said = try_to_deliver(spec, runtime)
+        with runtime.store.reading() as connection:
+            now = [row for each in again for row in runtime.store.message(connection, each) if row[0] == each]
+        for each, row in now:
+            line(f"Message number {each}: {WORDS[row.state]}.")
         if said:
-            err.print(inert(said), style="red", soft_wrap=True)
+            err.print(inert(f"{said} The sweeper sends what waits."), style="red", soft_wrap=True)
             raise typer.Exit(UNDELIVERED)
 
 
@@ -211,15 +220,15 @@ def never_was(today: date, said: str) -> About:
 def latest_about(spec: MonitorSpec, runtime: Runtime, identity: str) -> list[int]:
     """The numbers of the latest messages that told of an incident, one for each channel that was told."""
     from hindsight.domain.records import Delivery
-    from hindsight.orchestration.account import account, identified
+    from hindsight.orchestration.account import MOST_MESSAGES, identified
 
-    held = account(runtime.store, spec.monitor)
-    found = identified(held.incidents, identity, "incident")
-    told = (Delivery.SENT, Delivery.LOGGED, Delivery.MERGED, Delivery.DEAD)
+    store, told = runtime.store, (Delivery.SENT, Delivery.LOGGED, Delivery.MERGED, Delivery.DEAD)
+    with store.reading() as connection:
+        found = identified(store.incidents(connection, spec.monitor), identity, "incident")
+        rows = store.messages_about(connection, spec.monitor, found.id, MOST_MESSAGES, states=told)
     latest: dict[str, int] = {}
-    for number, row in held.messages_on(found):
-        if row.state in told:
-            latest.setdefault(row.notifier, row.batch or number)
+    for number, row in rows:
+        latest.setdefault(row.notifier, row.batch or number)
     if not latest:
         refuse(f"No message about {found.id} went out yet: `hindsight notify list` shows what waits.")
     return sorted(latest.values())

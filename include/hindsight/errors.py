@@ -38,7 +38,8 @@ class Problem:
     message: str
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}: {self.message}"
+        place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+        return f"{place}: {self.message}"
 
 
 class ConfigError(HindsightError):
@@ -67,6 +68,14 @@ class StoreError(HindsightError):
 
 class ActionRefused(HindsightError):
     """What a person asked for cannot be done: to an incident that is over, say, or without an end."""
+
+
+class NotDelivered(HindsightError):
+    """What lies in the outbox of a monitor did not all go out; `given_up` counts what nobody tries again."""
+
+    def __init__(self, said: str, given_up: int) -> None:
+        self.given_up = given_up
+        super().__init__(said)
 
 
 class DeliveryError(HindsightError):

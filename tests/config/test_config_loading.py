@@ -321,7 +321,7 @@ class TestFolder:
             find("chrun", folder)
         with pytest.raises(ConfigError, match="there is no monitor 'zzz': known are churn, broken"):
             find("zzz", folder)
-        with pytest.raises(ConfigError, match=r"absent.yaml:0:0: there is no such file"):
+        with pytest.raises(ConfigError, match=r"absent.yaml: there is no such file"):
             find("absent.yaml", folder)
 
     def test_a_name_of_two_files_is_found_in_neither(self, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -14,8 +15,10 @@ from airflow.dag_processing.dagbag import DagBag
 from airflow.providers.smtp.notifications.smtp import SmtpNotifier
 from airflow.sdk import DAG
 from airflow.utils.state import DagRunState
+from jinja2 import Template
 
 import failure_callbacks
+from hindsight.errors import HindsightError, NotDelivered
 from hindsight.orchestration.runtime import close_stores
 from hindsight.store import Store
 from receivers import Mailbox, mail_server
@@ -67,7 +70,17 @@ def test_the_example_in_its_page_is_what_airflow_takes() -> None:
     example = (failure_callbacks.__doc__ or "").partition("    from ")[2]
     found: dict[str, Any] = {}
     exec("from " + "\n".join(line.removeprefix("    ") for line in example.splitlines()), found)
-    assert [type(each).__name__ for each in found["ON_FAILURE"]] == ["SlackNotifier", "SmtpNotifier"]
+    to_slack, by_mail = found["ON_FAILURE"]
+    assert [type(each).__name__ for each in (to_slack, by_mail)] == ["SlackNotifier", "SmtpNotifier"]
+    names: dict[str, Any] = {
+        "exception": ValueError("column <!channel> <https://evil|click> missing"),
+        "dag": SimpleNamespace(dag_id="d"),
+        "ti": SimpleNamespace(task_id="t", log_url="https://air/log"),
+    }
+    for text in (to_slack.text, by_mail.html_content):
+        rendered = Template(text).render(names)
+        assert "column &lt;!channel&gt; &lt;https://evil|click&gt; missing" in rendered
+        assert "<!channel>" not in rendered
 
 
 def test_a_run_that_breaks_is_told_by_mail_and_to_a_function_and_not_by_the_monitor(
@@ -99,6 +112,18 @@ def test_a_run_that_breaks_is_told_by_mail_and_to_a_function_and_not_by_the_moni
     assert "nowhere" in str(called[0]["exception"])
     assert message["To"] == "platform@example.com"
     assert message["Subject"] == "monitor__breaks.extract_predictions failed"
+
+
+def test_the_sweeper_tells_of_what_was_given_up_and_of_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    called: list[dict[str, Any]] = []
+    monkeypatch.setattr(failure_callbacks, "ON_FAILURE", [called.append])
+    bag = DagBag(DAGS / "hindsight_sweeper.py", bundle_path=DAGS, bundle_name="dags-folder")
+    assert not bag.import_errors
+    (task,) = bag.dags["hindsight_sweeper"].tasks
+    for error in (HindsightError("the store is out of reach"), NotDelivered("slack: invalid_auth", 1)):
+        for callback in task.on_failure_callback:
+            callback({"exception": error})
+    assert [str(context["exception"]) for context in called] == ["slack: invalid_auth"]
 
 
 def test_a_monitor_whose_file_is_wrong_is_told_of_too(

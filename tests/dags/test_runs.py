@@ -1,5 +1,6 @@
 """A monitor's DAG run by Airflow from its first task to its last, waiting included."""
 
+import json
 import threading
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
@@ -21,6 +22,7 @@ from hindsight import faults
 from hindsight.orchestration.runtime import close_stores, command_line_runtime
 from hindsight.orchestration.trigger import GroundTruthLanded
 from hindsight.store import Store
+from receivers import slack_like
 
 DAG_FILE = Path(__file__).parents[2] / "dags" / "model_monitors.py"
 NEW_YORK = ZoneInfo("America/New_York")
@@ -174,6 +176,29 @@ def test_a_try_that_dies_before_its_success_tells_nobody_and_the_next_one_tells_
         str(late - timedelta(days=1)): {"1d": {"maturity": "provisional", "coverage": None}},
         str(late): {"0d": {"maturity": "mature", "coverage": None}},
     }
+
+
+def test_who_clears_or_runs_again_what_was_told_sends_nothing(
+    airflow_metadata: None, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quiet = "  - {type: threshold, metric: volume, min: 60, window: 1d, at: 0d}\n"
+    told = "notify:\n  - {type: webhook, connection: team}\n"
+    (tmp_path / "waiting.yaml").write_text(MONITOR + quiet + told)
+    monkeypatch.setenv("HINDSIGHT_MONITORS", str(tmp_path))
+    bag = DagBag(DAG_FILE, bundle_path=DAG_FILE.parent, bundle_name="dags-folder")
+    dag, at = bag.dags["monitor__waiting"], datetime.combine(PAST, time(), NEW_YORK)
+    others = "|".join(set(dag.task_ids) - {"notify"})
+    with slack_like() as receiver:
+        team = {"conn_type": "http", "host": f"{receiver.address}/hook", "password": "s3cret"}
+        monkeypatch.setenv("AIRFLOW_CONN_TEAM", json.dumps(team))
+        for number, done_before in enumerate((None, f"^({others})$", None)):
+            conf = {"notify": "live"}
+            run = dag.test(logical_date=at, run_conf=conf, mark_success_pattern=done_before)
+            assert run.state == DagRunState.SUCCESS
+            assert returned(run)["notify"]["sent"] == (number == 0)
+            (message,) = receiver.accepted
+        assert "volume" in str(message)
+        assert len(receiver.requests) == 1
 
 
 def test_a_window_run_that_cannot_be_fails_at_its_first_task(dag: DAG) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from delivery.cells import World, world_on
+from delivery.world import World, world_on
 from hindsight.embedded import EmbeddedPostgres
 
 

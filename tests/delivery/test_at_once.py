@@ -8,8 +8,10 @@ from dataclasses import dataclass
 
 import pytest
 
-from delivery.cells import Cell, PagerDutyLike, Sending, World, row, token
-from delivery.forge import Forge, forge
+from delivery.cells import Cell, Sending, row, token
+from delivery.receiving import PagerDutyLike
+from delivery.world import World
+from forge import Forge, forge
 from hindsight.domain.records import Delivery
 from receivers import Answer
 

@@ -11,9 +11,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from delivery.cells import FIRST, Cell, PagerDutyLike, World, document, row, token
+from delivery.cells import FIRST, Cell, document, row, token
+from delivery.receiving import PagerDutyLike
+from delivery.world import World
 from hindsight import charts
-from hindsight.domain.records import Delivery, Incident, Silence
+from hindsight.domain.records import Delivery, Silence
 from hindsight.domain.values import Hours, IncidentState, Severity
 from hindsight.errors import HindsightError
 from hindsight.message import Chart, ChartPoint, to_json
@@ -217,34 +219,10 @@ def test_quiet_hours_are_hours_of_the_local_clock(
     assert found == (None if lasts is None else timedelta(hours=lasts))
 
 
-def stored(cell: Cell, **changes: object) -> Incident:
-    """The cell's incident as the store has it."""
-    about = document(cell, 0).about[0]
-    made = Incident(
-        about.incident,
-        cell.monitor,
-        about.incident_class,
-        about.severity,
-        about.since,
-        about.opened_on,
-        about.opened_on,
-        None,
-        (),
-        (),
-        about.headline,
-    )
-    return replace(made, **changes)  # type: ignore[arg-type]
-
-
-def stands(world: World, cell: Cell, **changes: object) -> None:
-    with world.store.transaction(cell.monitor) as connection:
-        world.store.replace_incidents(connection, cell.monitor, [stored(cell, **changes)])
-
-
 def test_an_incident_is_one_thread_whose_first_message_shows_how_it_stands(world: World) -> None:
     cell = fresh(world)
     receiver = world.receiver(cell)
-    stands(world, cell)
+    world.stands(cell)
     world.enqueue(row(cell, 0))
     world.deliver(cell)
     world.enqueue(row(cell, 1, loud=True))
@@ -256,28 +234,35 @@ def test_an_incident_is_one_thread_whose_first_message_shows_how_it_stands(world
 
     until = FIRST + timedelta(days=7)
     held = {"state": IncidentState.ACKNOWLEDGED, "acknowledged_by": "Ann", "acknowledged_until": until}
-    stands(world, cell, **held)
+    world.stands(cell, **held)
     world.deliver(cell)
     world.deliver(cell)
     (update,) = receiver.calls("chat.update")
     assert update["ts"] == first["ts"]
     assert "cknowledged by Ann" in str(update["blocks"])
 
+    world.stands(cell, **(held | {"acknowledged_by": "An"}))
+    assert world.due(cell) == (cell,), "somebody else has taken it over, until the same day"
+    world.deliver(cell)
+    assert world.due(cell) == ()
+    assert "cknowledged by An until" in str(receiver.messages[0]["blocks"])
+    assert len(receiver.calls("chat.update")) == 2
+
     world.ends(cell, 2)
     receiver.scripts["chat.update"] = deque([FAILS])
     assert world.deliver(cell) == "", "that it cannot be shown just now fails nothing"
-    assert len(receiver.calls("chat.update")) == 2
+    assert len(receiver.calls("chat.update")) == 3
     world.deliver(cell)
-    assert len(receiver.calls("chat.update")) == 3, "it is tried again"
+    assert len(receiver.calls("chat.update")) == 4, "it is tried again"
     assert "Resolved" in str(receiver.messages[0]["blocks"])
     world.deliver(cell)
-    assert len(receiver.calls("chat.update")) == 3
+    assert len(receiver.calls("chat.update")) == 4
     assert len(receiver.accepted) == 2
 
 
 def test_a_silence_shows_in_the_thread_and_goes_again(world: World) -> None:
     cell = fresh(world)
-    stands(world, cell)
+    world.stands(cell)
     world.enqueue(row(cell, 0))
     world.deliver(cell)
     today = datetime.now(UTC).date()
@@ -362,7 +347,7 @@ def test_a_notifier_that_fails_in_a_way_of_its_own_stops_nothing(
     def fails(*_: object) -> None:
         raise RuntimeError("xoxb-secret")
 
-    stands(world, cell)
+    world.stands(cell)
     world.enqueue(row(cell, 0))
     if how == "find":
         world.script(cell, FAILS)

@@ -12,7 +12,6 @@ import pytest
 
 from detectors.charted import (
     ERROR,
-    FIRST,
     accuracies,
     after,
     expecting,
@@ -23,6 +22,7 @@ from detectors.charted import (
     reference,
     series,
 )
+from detectors.points import FIRST
 from hindsight.detectors import Finding, Point
 from hindsight.detectors.cusum import Cusum
 from hindsight.detectors.methods.charts import solved, standing

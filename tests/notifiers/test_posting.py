@@ -18,7 +18,7 @@ import httpx
 import pytest
 
 from hindsight.errors import ConnectionMissing, DeliveryError
-from hindsight.notifiers import BaseNotifier, ConnectionInfo, PagerDuty, Parcel, Teams, Webhook
+from hindsight.notifiers import BaseNotifier, ConnectionInfo, PagerDuty, Parcel, Teams, Webhook, posting
 from hindsight.notifiers.answers import LONGEST_WAIT
 from hindsight.notifiers.pagerduty import PAUSE
 from letters import opened
@@ -148,6 +148,16 @@ def test_who_was_not_reached_was_sent_nothing(kind, address) -> None:
     error = failure(kind, info(kind, address.format(port=free_port())))
     assert (error.retry, error.ambiguous) == (True, False)
     assert "nothing was sent" in str(error)
+
+
+def test_certificates_that_cannot_be_read_just_now_give_nothing_up(monkeypatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", "/nowhere/to/be/found.pem")
+    posting._trusted.cache_clear()
+    try:
+        error = failure("webhook", info("webhook", "https://127.0.0.1:9"))
+    finally:
+        posting._trusted.cache_clear()
+    assert (error.retry, error.ambiguous) == (True, False)
 
 
 @EACH

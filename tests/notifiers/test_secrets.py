@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from aiosmtpd.smtp import AuthResult
 
+from hindsight.domain.records import Delivery
 from hindsight.message import to_json
 from hindsight.notifiers import (
     NOTIFIERS,
@@ -118,10 +119,12 @@ class Said:
         if isinstance(found, attempt.Outcome):
             self.pieces.append(json.dumps(asdict(found), default=str))  # the row
             self.failures += found.error is not None
-        error = found if isinstance(found, BaseException) else None
-        while error is not None:
-            self.pieces += [str(error), "".join(traceback.format_exception(error))]
-            error = error.__cause__
+        waiting = [found] if isinstance(found, BaseException) else []
+        while waiting:  # also what a traceback hides: error collectors show it
+            error = waiting.pop()
+            self.pieces += [str(error), repr(error), repr(vars(error))]
+            self.pieces += traceback.format_exception(error)
+            waiting += [each for each in (error.__cause__, error.__context__) if each is not None]
 
     def holds(self) -> list[str]:
         """The secrets that were said."""
@@ -250,6 +253,40 @@ def test_no_mail_server_gets_a_secret_out(said, mailbox, accepted) -> None:
     options = {"auth_require_tls": False, "authenticator": lambda *_: answered}
     with mail_server(replace(mailbox, mails=[]), **options) as running:
         said.use(CHANNELS["email"], connection("email", f"http://127.0.0.1:{running.port}"))
+    assert said.holds() == []
+
+
+def test_a_password_that_smtplib_cannot_send_is_refused_for_good_without_it(said) -> None:
+    """No try will do better, and nothing was sent, so nothing may be a repeat."""
+    options = {"auth_require_tls": False, "authenticator": lambda *_: AuthResult(success=True)}
+    with mail_server(Mailbox(), **options) as running:
+        info = replace(
+            connection("email", f"http://127.0.0.1:{running.port}"), password="pässTOKENSECRET", login="kim"
+        )
+        outcome = attempt.send(CHANNELS["email"], PARCEL, lambda _: info, 1)
+        said.use(CHANNELS["email"], info)
+        assert running.mails == []
+    assert outcome.state is Delivery.DEAD
+    assert not outcome.ambiguous
+    assert "cannot be called as the connection describes it (UnicodeEncodeError)" in (outcome.error or "")
+    assert said.holds() == []
+
+
+@pytest.mark.parametrize(
+    "extra, password",
+    [
+        ({}, "xoxb-TOKENSECRET\nx"),
+        ({"base_url": "http://h:99PATHSECRET/"}, "x"),
+        ({"base_url": "http://127.0.0.1:1/", "proxy": "PROXYSECRET"}, "x"),
+    ],
+)
+def test_no_error_that_knows_the_token_hangs_on_ours(said, extra, password) -> None:
+    options = {"timeout": 1, "base_url": "http://127.0.0.1:1/", **extra}
+    said.use(CHANNELS["slack"], ConnectionInfo(password=password, extra=options))
+    said.use(
+        CHANNELS["slack_webhook"],
+        ConnectionInfo(password=f"{options['base_url']}HOOKSECRET{password}", extra=options),
+    )
     assert said.holds() == []
 
 

@@ -334,6 +334,7 @@ NOON = datetime(2013, 4, 12, 12, tzinfo=UTC)
         ("Fri, 12 Apr 2033 12:02:00 GMT", LONGEST_WAIT.total_seconds()),
         ("nan", None),
         ("inf", None),
+        ("Fri, 31 Dec 9999 23:59:59 -2300", None),
         ("soon", None),
         ("", None),
     ],

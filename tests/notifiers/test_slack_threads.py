@@ -15,6 +15,7 @@ from hindsight.domain.values import IncidentState, Severity
 from hindsight.errors import DeliveryError
 from hindsight.message import Document, Section, restated, slack_blocks
 from hindsight.message.as_slack import BUDGET, MAX_BLOCKS
+from hindsight.message.standing import NEWS
 from hindsight.notifiers import ConnectionInfo, Parcel, Sent, Slack
 from hindsight.notifiers.slack_forms import FILE_PAUSE
 from hindsight.policy import SUMMARIES
@@ -223,6 +224,7 @@ def calls(message: dict[str, Any]) -> list[str]:
 
 def with_changes(*changes: str, severity: Severity = CRITICAL, **fields: Any) -> Document:
     (about,) = DOCUMENT.about
+    fields.setdefault("news", not changes or bool(NEWS.intersection(changes)))
     return replace(DOCUMENT, about=(replace(about, changes=changes, severity=severity, **fields),))
 
 
@@ -244,8 +246,9 @@ def test_nobody_is_called_unless_the_file_says_so(slack) -> None:
         (with_changes("resolved", state=IncidentState.RESOLVED, resolved_on=DOCUMENT.day), False),
         (with_changes("opened", "resolved", state=IncidentState.RESOLVED, resolved_on=DOCUMENT.day), False),
         (with_changes(), True),
-        (replace(with_changes(), kind="revised"), False),
-        *((replace(with_changes("opened"), kind=kind), False) for kind in sorted(SUMMARIES)),
+        (with_changes(news=False), False),
+        (with_changes("joined", news=True), True),
+        *((replace(with_changes("opened"), kind=kind), True) for kind in sorted(SUMMARIES)),
         (replace(DOCUMENT, about=()), False),
     ],
 )

@@ -7,10 +7,11 @@ cookie, and its rules of who may do what to a DAG.
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import date, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -24,11 +25,11 @@ from fastapi.testclient import TestClient
 from httpx import Response
 
 from episodes import run, story
-from hindsight.domain.records import Delivery
+from hindsight.domain.records import Delivery, Silence
 from hindsight.domain.spec import MonitorSpec
-from hindsight.domain.values import Severity
+from hindsight.domain.values import IncidentClass, Severity
 from hindsight.embedded import EmbeddedPostgres
-from hindsight.message import Link
+from hindsight.message import Link, from_json, to_json
 from hindsight.orchestration.runtime import close_stores, command_line_runtime
 from hindsight.orchestration.steps import run_links
 from watched import live, watching
@@ -126,8 +127,10 @@ def filled(path: str, world: World) -> str:
 def test_no_route_is_open_to_who_is_not_signed_in(world: World) -> None:
     every = routes()
     assert len(every) > 12
-    for client in (world.client(), world.client()):
-        client.cookies.set("_token", "not.a.token")
+    stranger, forger = world.client(), world.client()
+    stranger.cookies.set("_token", "not.a.token")
+    forger.headers["Authorization"] = f"Bearer {world.tokens['ann'][:-4]}AAAA"
+    for client in (stranger, forger):
         for method, path in every:
             answer = client.request(method, filled(path, world), headers=HERE, json={})
             assert answer.status_code in (401, 403) or to_login(answer), (method, path, answer.status_code)
@@ -145,6 +148,27 @@ def test_a_body_is_not_even_read_before_it_is_known_who_sent_it(world: World, bo
     answer = world.client("ann").post(path, content=body, headers=kind)
     assert answer.status_code == (422 if len(body) == 1 else 413)
     assert answer.json()["detail"].endswith(".")
+
+
+def test_a_form_is_not_even_read_before_it_is_known_who_sent_it(world: World) -> None:
+    path, body = f"{PAGE}/{world.incident}/acknowledge", "reason=" + "x" * 70_000
+    kind = {"Content-Type": "application/x-www-form-urlencoded"}
+    assert world.client().post(path, content=body, headers=kind | HERE).status_code == 401
+    for headers in (HERE, {}):
+        assert (
+            world.client("vic", cookie=True).post(path, content=body, headers=kind | headers).status_code
+            == 403
+        )
+    assert world.client("ann", cookie=True).post(path, content=body, headers=kind | HERE).status_code == 413
+
+
+def test_a_cookie_of_before_the_secret_was_renewed_leads_to_the_login(world: World) -> None:
+    client = world.client()
+    client.cookies.set("_token", f"{world.tokens['ann'][:-4]}AAAA")
+    for path in (PAGE, f"{PAGE}/{world.incident}", "/hindsight/incidents"):
+        assert to_login(client.get(path)), path
+    assert client.get(f"{BASE}/incidents").status_code == 403, "a program is told so instead"
+    assert client.post(f"{PAGE}/{world.incident}/acknowledge", headers=HERE).status_code == 403
 
 
 def to_login(answer: Response) -> bool:
@@ -208,7 +232,7 @@ def test_a_resolved_incident_is_told_by_the_outbox_and_not_by_the_server(world: 
     assert (answer.json()["state"], answer.json()["resolution"]) == ("resolved", "expected")
     store = command_line_runtime().store
     with store.reading() as connection:
-        (number, row), *_ = store.newest_messages(connection, "flight_delay")
+        (_, row), *_ = store.newest_messages(connection, "flight_delay")
     assert (row.state, row.kind.partition(":")[0]) == (Delivery.PENDING, "act")
     assert f"http://airflow.example.com{PAGE}/{world.incident}" in row.document
     assert client.get(f"{BASE}/incidents").json()["incidents"] == []
@@ -216,7 +240,6 @@ def test_a_resolved_incident_is_told_by_the_outbox_and_not_by_the_server(world: 
     again = client.post(f"{BASE}/incidents/{world.incident}/acknowledge", json={})
     assert again.status_code == 409
     assert world.incident in again.json()["detail"]
-    assert number
 
 
 def test_a_silence_is_made_listed_and_ended(world: World) -> None:
@@ -231,6 +254,77 @@ def test_a_silence_is_made_listed_and_ended(world: World) -> None:
     assert (ended.status_code, ended.json()["ended_by"]) == (200, "ann")
     assert client.get(f"{BASE}/silences").json()["silences"] == []
     assert len(client.get(f"{BASE}/silences?over=true").json()["silences"]) == 1
+
+
+def keep_silence(identity: str, first: date, last: date, **about: Any) -> None:
+    """Write a silence past the rules of the act, which lets none begin in the past."""
+    silence = Silence(identity, "flight_delay", first, last, "ann", "rollout", datetime.now(UTC), **about)
+    store = command_line_runtime().store
+    with store.transaction("flight_delay") as connection:
+        store.keep_silence(connection, silence)
+
+
+def test_a_silence_that_is_over_is_shown_as_over_and_one_whose_run_is_still_to_come_is_not(
+    world: World,
+) -> None:
+    """Two days were judged, and the clock is years ahead of them."""
+    keep_silence("sil_aaaa0", run(-20), run(-10))
+    keep_silence("sil_bbbb0", run(0), run(1))
+    keep_silence("sil_cccc0", run(1), run(2))
+    client = world.client("ann", cookie=True)
+    assert [each["id"] for each in client.get(f"{BASE}/silences").json()["silences"]] == ["sil_cccc0"]
+    every = client.get(f"{BASE}/silences?over=true&limit=2&offset=1").json()
+    assert ([each["id"] for each in every["silences"]], every["total"]) == (["sil_bbbb0", "sil_cccc0"], 3)
+    shown = client.get(PAGE).text
+    assert re.findall(r"silences/(\w+)/end", shown) == ["sil_cccc0"]
+    assert shown.count('class="over"') == 2
+    assert "Nothing is silenced" not in shown
+    for identity, code in (("sil_bbbb0", 409), ("sil_cccc0", 303)):
+        assert client.post(f"{PAGE}/silences/{identity}/end", headers=HERE).status_code == code
+    assert "Nothing is silenced" in client.get(PAGE).text
+
+
+def test_only_silences_that_kept_an_incident_quiet_are_listed_beside_it(world: World) -> None:
+    keep_silence("sil_aaaa0", run(-20), run(-1))
+    keep_silence("sil_bbbb0", run(0), run(9), incident_class=IncidentClass.INPUTS)
+    keep_silence("sil_cccc0", run(0), run(9), version="another")
+    keep_silence("sil_dddd0", run(0), run(9), version=NASTY)
+    whole = world.client("vic").get(f"{BASE}/incidents/{world.incident}").json()
+    assert [each["id"] for each in whole["silences"]] == ["sil_dddd0"]
+
+
+def test_who_was_told_is_known_however_much_was_said_since(world: World) -> None:
+    store = command_line_runtime().store
+    with store.transaction("flight_delay") as connection:
+        connection.execute(sa.text(OTHERS))
+    try:
+        whole = world.client("vic").get(f"{BASE}/incidents/{world.incident}").json()
+        assert len(whole["messages"]) == whole["messages_total"] > 0
+        shown = world.client("vic").get(f"{PAGE}/{world.incident}").text
+        assert "Nobody was told of it" not in shown
+        assert "As told on" in shown
+        with store.transaction("flight_delay") as connection:
+            connection.execute(
+                sa.text("update hindsight.notification set incidents = array[:id] where reason = 'test'"),
+                {"id": world.incident},
+            )
+        whole = world.client("vic").get(f"{BASE}/incidents/{world.incident}").json()
+        assert (len(whole["messages"]), whole["messages_total"] > 1100) == (1000, True)
+        shown = world.client("vic").get(f"{PAGE}/{world.incident}").text
+        assert shown.count('class="result"') == 50
+        assert f"… and {whole['messages_total'] - 50} older messages." in shown
+    finally:
+        with store.transaction("flight_delay") as connection:
+            connection.execute(sa.text("delete from hindsight.notification where reason = 'test'"))
+
+
+OTHERS = """
+insert into hindsight.notification
+  (monitor, day, kind, notifier, incidents, severity, document, state, reason, attempts)
+select 'flight_delay', date '2013-03-02', 'other:' || n, 'log:0', '{}', 'ok', '{}', 'logged', 'test', 1
+from generate_series(1, 1100) n
+"""
+"""More messages about something else than are told of an incident."""
 
 
 @pytest.mark.parametrize(
@@ -249,6 +343,7 @@ def test_a_silence_is_made_listed_and_ended(world: World) -> None:
         ("incidents/{}/acknowledge", {"author": "eve"}, 422, "author: Extra inputs are not permitted"),
         ("incidents/{}/acknowledge", [], 422, "the body: "),
         ("incidents/inc_0000/acknowledge", {}, 404, "There is no incident inc_0000."),
+        ("incidents/inc_/acknowledge", {}, 404, "inc_ is too little of an id to act on"),
         ("silences", {"until": "2013-03-08"}, 422, "reason: it is missing"),
         ("silences", {"until": "2013-03-08", "reason": " "}, 409, "reason"),
         ("silences", {"until": "2013-03-08", "reason": "x" * 2000}, 422, "reason: "),
@@ -397,6 +492,49 @@ def test_a_form_acknowledges_and_leads_back(world: World) -> None:
     assert "Acknowledged: nobody is reminded" in shown
 
 
+def test_what_an_address_says_was_done_is_shown_only_to_who_did_it_and_while_it_is_so(world: World) -> None:
+    client = world.client("ann", cookie=True)
+    words = {"acknowledged": "Acknowledged: nobody", "resolved": "Resolved. Those"}
+    for word, sentence in words.items():
+        assert sentence not in client.get(f"{PAGE}/{world.incident}?done={word}").text
+    for word in ("silenced", "unsilenced"):
+        assert 'role="status"' not in client.get(f"{PAGE}?done={word}").text
+    for form, word in (({}, "acknowledge"), ({"resolution": "fixed"}, "resolve")):
+        answer = client.post(f"{PAGE}/{world.incident}/{word}", data=form, headers=HERE)
+        assert answer.status_code == 303, answer.text
+        assert 'role="status"' in client.get(answer.headers["location"]).text
+        assert 'role="status"' not in world.client("vic").get(answer.headers["location"]).text
+    assert 'role="status"' not in client.get(f"{PAGE}/{world.incident}?done=acknowledged").text
+
+
+@pytest.mark.parametrize("path", ["/hindsight/incidents/", f"{PAGE}/", "/hindsight/nowhere", "/hindsight/"])
+def test_an_address_that_is_none_is_answered_with_a_page(world: World, path: str) -> None:
+    answer = world.client("vic", cookie=True).get(path)
+    assert answer.status_code == 404
+    assert "There is nothing at this address." in answer.text
+    assert answer.headers["content-type"].startswith("text/html")
+    program = world.client("vic").get(f"{BASE}/nowhere")
+    assert (program.status_code, program.json()) == (404, {"detail": "There is nothing at this address."})
+
+
+def test_links_that_lead_elsewhere_are_text_within_airflows_frame(world: World) -> None:
+    """The frame opens no window, and Airflow within Airflow helps nobody."""
+    store, client, address = command_line_runtime().store, world.client("ann"), "https://wiki.example.com/a?b"
+    change = sa.text("update hindsight.notification set document = :document where id = :number")
+    with store.transaction("flight_delay") as connection:
+        (number, row), *_ = store.newest_messages(connection, "flight_delay")
+        linked = replace(from_json(row.document), links=(Link("Runbook", address),))
+        connection.execute(change, {"document": to_json(linked), "number": number})
+    try:
+        alone = client.get(f"{PAGE}/{world.incident}", headers={"Sec-Fetch-Dest": "document"}).text
+        framed = client.get(f"{PAGE}/{world.incident}", headers={"Sec-Fetch-Dest": "iframe"}).text
+    finally:
+        with store.transaction("flight_delay") as connection:
+            connection.execute(change, {"document": row.document, "number": number})
+    assert (f'<a href="{address}"' in alone, f"<code>{address}</code>" in alone) == (True, False)
+    assert (f'<a href="{address}"' in framed, f"<code>{address}</code>" in framed) == (False, True)
+
+
 def test_a_form_that_is_refused_comes_back_with_the_sentence_and_what_was_typed(world: World) -> None:
     client = world.client("ann", cookie=True)
     typed = {"resolution": "expected", "reason": "", "until": "2014-01-01"}
@@ -430,11 +568,103 @@ def test_the_tab_of_a_dag_leads_to_its_monitor(world: World) -> None:
     assert (answer.status_code, answer.headers["location"]) == (303, PAGE)
     other = client.get("/hindsight/incidents?dag_id=hindsight_upkeep")
     assert "watches no model" in other.text
+    unknown = client.get("/hindsight/incidents?dag_id=monitor__unknown")
+    assert unknown.status_code == 303, "whether it is there is said only to who may read it"
+
+
+def test_a_page_reads_the_file_of_its_monitor_and_that_only_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from hindsight.orchestration import files
+
+    read: list[str] = []
+    load, load_all = files.load, files.load_all
+    monkeypatch.setattr(files, "load", lambda path: read.append(path.stem) or load(path))
+    monkeypatch.setattr(files, "load_all", lambda folder: read.append("all") or load_all(folder))
+    client = world.client("vic")
+    path = Path(os.environ["HINDSIGHT_ROOT"]) / "monitors" / "flight_delay.yaml"
+    sound = path.read_text(encoding="utf-8")
+    other = path.with_name("other.yaml")
+    try:
+        other.write_text(
+            sound.replace("monitor: flight_delay", "monitor: 'other'  # another"), encoding="utf-8"
+        )
+        path.write_text(sound + "# changed\n", encoding="utf-8")
+        assert client.get("/hindsight/incidents?dag_id=monitor__flight_delay").status_code == 303
+        assert client.get("/hindsight/incidents/unknown").status_code == 404
+        overview = client.get("/hindsight/incidents").text
+        assert "/incidents/other" in overview
+        assert "/incidents/flight_delay" in overview
+        assert read == []
+        for _ in range(2):
+            assert client.get(PAGE).status_code == 200
+        assert read == ["flight_delay"]
+        other.write_text(sound, encoding="utf-8")
+        for _ in range(2):
+            shown = client.get(PAGE)
+            assert "Its file has errors" in shown.text, "two files have its name"
+        assert read == ["flight_delay", "all"]
+    finally:
+        path.write_text(sound, encoding="utf-8")
+        other.unlink()
+
+
+def test_a_file_that_does_not_say_its_name_in_a_line_of_its_own_is_found_all_the_same(tmp_path: Path) -> None:
+    from hindsight.orchestration import files
+
+    (tmp_path / "flow.yaml").write_text("{monitor: inline, owner: x}", encoding="utf-8")
+    (tmp_path / "Not-There.yaml").write_text("", encoding="utf-8")
+    assert [each.path.name for each in files.monitors(tmp_path, "inline")] == ["flow.yaml"]
+    assert [each.path.name for each in files.monitors(tmp_path, "not_there")] == ["Not-There.yaml"]
+    assert files.monitors(tmp_path, "nobody") == []
+    assert files.names(tmp_path) == {"inline", "not_there"}
+
+
+def test_a_chart_is_drawn_once_and_not_sent_to_who_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    from starlette.requests import Request
+
+    from hindsight import charts
+    from hindsight.orchestration import pictures
+    from letters import charted, opened
+
+    (chart,) = charted(opened()).charts
+    drawn: list[object] = []
+    png = charts.png
+    monkeypatch.setattr(charts, "png", lambda chart: drawn.append(chart) or png(chart))
+    pictures._drawn.cache_clear()
+
+    def asked(**headers: str) -> Any:
+        raw = [(key.replace("_", "-").encode(), value.encode()) for key, value in headers.items()]
+        return pictures.pictured(Request({"type": "http", "headers": raw}), chart)
+
+    first, second = asked(), asked()
+    assert first.body.startswith(b"\x89PNG")
+    assert (first.body, len(drawn)) == (second.body, 1)
+    tag = first.headers["etag"]
+    assert "private" in first.headers["cache-control"]
+    again = asked(if_none_match=f'"other", W/{tag}')
+    assert (again.status_code, again.body, len(drawn)) == (304, b"", 1)
+    assert asked(if_none_match='"other"').status_code == 200
+
+
+@pytest.mark.parametrize(
+    "address, path",
+    [("https://x.example.com/air/", "/air"), ("https://x.example.com", ""), ("", "")],
+)
+def test_the_tab_and_the_menu_lead_below_the_path_of_airflow(
+    address: str, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import runpy
+
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", address)
+    found = runpy.run_path(str(Path(__file__).parents[2] / "plugins" / "hindsight_plugin.py"))
+    assert [view["href"] for view in found["HindsightPlugin"].external_views] == [
+        f"{path}/hindsight/incidents",
+        f"{path}/hindsight/incidents?dag_id={{DAG_ID}}",
+    ]
 
 
 def test_a_monitor_whose_file_is_wrong_can_be_read_but_not_acted_on(world: World) -> None:
-    import os
-
     path = Path(os.environ["HINDSIGHT_ROOT"]) / "monitors" / "flight_delay.yaml"
     sound = path.read_text(encoding="utf-8")
     path.write_text(sound.replace("metrics: [recall", "metrics: [recal"), encoding="utf-8")
@@ -467,8 +697,6 @@ def test_a_store_out_of_reach_is_told_without_a_secret(world: World, monkeypatch
 
 def test_the_store_may_be_a_connection_of_airflow(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """One that lies in Airflow's database, which only the API server can ask directly."""
-    import os
-
     from airflow.models import Connection
     from airflow.utils.session import create_session
 
@@ -516,7 +744,7 @@ def test_a_message_leads_to_the_incidents_and_to_the_run(
     run_page = "http://air.example.com/base/dags/monitor__churn/runs/r1"
     context: Any = {"ti": SimpleNamespace(log_url=f"{run_page}/tasks/notify?try_number=1")}
     assert run_links(context, "churn") == (
-        Link("The incident", "http://air.example.com/base/hindsight/incidents/churn"),
+        Link("Incidents of churn", "http://air.example.com/base/hindsight/incidents/churn"),
         Link("The run in Airflow", run_page),
     )
     monkeypatch.setenv("AIRFLOW__API__BASE_URL", "")

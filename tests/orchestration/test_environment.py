@@ -78,7 +78,8 @@ def test_an_undefined_connection_says_which_variable_to_set(environ: dict[str, s
         resolve("serving_db", environ)
     assert str(missing.value) == (
         "Connection 'serving_db' is not defined: set the environment variable AIRFLOW_CONN_SERVING_DB to its "
-        "URI (such as postgresql://user:password@host:5432/database) or its JSON."
+        "URI (type://login:password@host:port/schema) or its JSON; what Airflow stores is read in its "
+        "tasks, and here only where AIRFLOW__DATABASE__SQL_ALCHEMY_CONN says where that is."
     )
 
 

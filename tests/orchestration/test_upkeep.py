@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -10,16 +11,17 @@ import pytest
 import sqlalchemy as sa
 
 from commands import BROKEN, CHURN, command, project, refused, said
-from hindsight.domain.records import Delivery, Notification
+from hindsight.config import load
+from hindsight.domain.records import Delivery, Notification, Silence
 from hindsight.domain.values import Severity
-from hindsight.errors import HindsightError
+from hindsight.errors import HindsightError, NotDelivered
 from hindsight.message import Document, Tone, to_json
 from hindsight.notifiers import FALLBACK, channel_key
 from hindsight.orchestration import factory
 from hindsight.orchestration.places import last_day
 from hindsight.orchestration.runtime import command_line_runtime
 from hindsight.orchestration.steps import SweepStep, UpkeepStep
-from hindsight.orchestration.upkeep import REMOVE, monitors, sweep, tend
+from hindsight.orchestration.upkeep import CONCERNS, REMOVE, monitors, sweep, tend
 from hindsight.store import Store
 
 SECOND = CHURN.replace("monitor: churn", "monitor: second") + "retention: {statistics: 21d, snapshots: 21d}\n"
@@ -71,13 +73,15 @@ def state_of(monitor: str) -> Delivery:
 
 def test_when_all_is_well_only_the_broken_file_is_complained_of(root: Path) -> None:
     runtime = command_line_runtime()
-    for concern in ("remove_old", "send_unsent", "find_missing"):
-        done, failed = tend(concern, monitors(), runtime)
+    found = {concern: tend(concern, monitors(), runtime) for concern in CONCERNS}
+    for concern, (done, failed) in found.items():
         assert set(done) == {"churn", "second"}
         assert len(failed) == (concern == "find_missing")
-    assert failed[0].startswith("broken does not run, for its file has errors:\n")
-    assert "broken.yaml:" in failed[0]
+    done, (told,) = found["find_missing"]
+    assert told.startswith("broken does not run, for its file has errors:\n")
+    assert "broken.yaml:" in told
     assert done == {"churn": {"missing": 0}, "second": {"missing": 0}}
+    assert found["stale_silences"][0] == {name: {"silences": 0, "stale": 0} for name in done}
 
 
 def test_one_monitor_that_fails_holds_back_no_other(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,9 +131,25 @@ def test_the_sweeper_sends_what_is_due_and_reads_no_other_monitor(
 
 def test_the_sweepers_task_fails_with_what_it_could_not_send(root: Path) -> None:
     enqueue("churn", "slack:nobody-names-it")
-    with pytest.raises(HindsightError, match="the monitor no longer names this notifier"):
+    with pytest.raises(NotDelivered, match="the monitor no longer names this notifier") as red:
         SweepStep(task_id="send_unsent").execute({})  # type: ignore[typeddict-item]
+    assert red.value.given_up == 1
     assert SweepStep(task_id="send_unsent").execute({}) == {}  # type: ignore[typeddict-item]
+
+
+def test_what_waits_to_be_tried_again_does_not_fail_the_sweeper(root: Path) -> None:
+    """It comes every ten minutes, and whoever hears of broken tasks would hear of the same one each time."""
+    text = CHURN.replace("- {type: log}", '- {type: slack, connection: slack_ml, channel: "#ml"}')
+    (root / "monitors" / "churn.yaml").write_text(text)
+    away = {"conn_type": "slack", "password": "xoxb-secret", "extra": {"base_url": "http://127.0.0.1:1/api/"}}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AIRFLOW_CONN_SLACK_ML", json.dumps(away))
+        (slack,) = load(root / "monitors" / "churn.yaml").notify
+        enqueue("churn", channel_key(slack))
+        done, failed = sweep(command_line_runtime())
+    assert failed == []
+    assert "(0 given up, 1 to be tried again)" in done["churn"]["waiting"]
+    assert state_of("churn") is Delivery.PENDING
 
 
 def test_what_a_monitor_without_a_sound_file_left_unsent_is_told_of(root: Path) -> None:
@@ -180,6 +200,19 @@ def test_the_command_does_the_same_for_one_or_all(root: Path) -> None:
     assert "find_missing of second: missing 0" in result.stdout
     assert "broken does not run" in result.stderr
     assert "there is no monitor 'chrun' (did you mean 'churn'?)" in refused("upkeep", "chrun")
+
+
+def test_a_silence_that_is_stale_is_told_of_and_holds_back_no_other(root: Path) -> None:
+    runtime = command_line_runtime()
+    first, last = date(2024, 3, 17), date(2024, 6, 1)
+    silence = Silence("sil_1", "churn", first, last, "Ann", "new terms", datetime(2024, 3, 17, tzinfo=UTC))
+    with runtime.store.transaction() as connection:
+        runtime.store.keep_silence(connection, silence)
+    done, (told,) = tend("stale_silences", monitors(), runtime)
+    assert done == {"second": {"silences": 0, "stale": 0}}
+    assert told.startswith("1 silence seems stale at churn:\n- ")
+    assert "sil_1" in told
+    assert "Ann (new terms)" in told
 
 
 def test_a_last_day_that_is_none_is_refused(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

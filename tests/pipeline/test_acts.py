@@ -17,6 +17,8 @@ from hindsight.message import from_json
 from hindsight.notifiers import Log
 from hindsight.pipeline import acts
 from hindsight.pipeline.acts import acknowledge, resolve
+from hindsight.pipeline.plan import zone
+from hindsight.windows import midnight
 from stories import judged, live, rows_of, said
 from worlds import Bench
 
@@ -133,6 +135,31 @@ def test_what_becomes_graver_than_it_was_comes_back_though_it_was_resolved(bench
     live(bench, spec, map(run, range(2, 5)), rows)
     assert [day for day, kind, _ in said(bench, spec) if kind == "daily"][:2] == [run(0), run(3)]
     assert one(bench, spec).is_open
+
+
+def test_a_day_that_was_judged_and_not_told_yet_is_heard_though_somebody_acted_in_between(
+    bench: Bench,
+) -> None:
+    """Ann acts on the warning that she was told of, while the run of a critical day is under way."""
+    rows = [*story("BB"), *story("B", start=2, severity=CRITICAL)]
+    for number, act in enumerate((acknowledge, resolve)):
+        spec = replace(judged(), monitor=f"flights_{number}")
+        live(bench, spec, map(run, range(2)), rows)
+        name = one(bench, spec).id
+        with bench.store.transaction() as connection:
+            late = [replace(each, monitor=spec.monitor) for each in rows]
+            places = [(each.detector, each.window_start, each.horizon) for each in late]
+            bench.store.replace_detections(connection, spec.monitor, places, late)
+        more = {} if act is acknowledge else {"reason": "season", "resolution": Resolution.EXPECTED}
+        act(spec, bench.runtime(), name, author="Ann", **more)  # type: ignore[operator]
+        (done,) = actions(bench, spec)
+        assert (done.day, done.follows) == (run(2), midnight(run(2), zone(spec)))
+        live(bench, spec, [run(2)], rows)
+        day, kind, reason = said(bench, spec)[-1]
+        assert (day, kind) == (run(2), "daily")
+        assert reason == ("1 incident became critical" if act is acknowledge else "1 incident came back")
+        standing = one(bench, spec)
+        assert (standing.severity, standing.acknowledged_by, standing.is_open) == (CRITICAL, None, True)
 
 
 def test_resolving_twice_is_doing_it_once_and_others_are_told_that_it_is_over(bench: Bench) -> None:

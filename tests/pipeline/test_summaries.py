@@ -10,10 +10,11 @@ import sqlalchemy as sa
 
 from episodes import CRITICAL, ZONE, run, snapshot_of, story
 from hindsight.domain.records import Delivery, Telling
-from hindsight.domain.spec import IncidentRule
-from hindsight.domain.values import IncidentClass, Notify, Span, When
+from hindsight.domain.spec import IncidentRule, MonitorSpec
+from hindsight.domain.values import IncidentClass, Notify, Resolution, Span, When
 from hindsight.message import from_json, plain
-from hindsight.notifiers import Email, Log, channel_key
+from hindsight.notifiers import Email, Log, PagerDuty, Parcel, channel_key
+from hindsight.notifiers.pagerduty import actions
 from hindsight.pipeline import composed
 from hindsight.pipeline.notify import enqueue, notify
 from hindsight.windows import DayRange, run_day
@@ -83,6 +84,55 @@ def test_a_summary_of_a_backfill_is_one_message_and_what_it_told_is_not_told_aga
     ]
 
 
+PAGED = judged(notify=(Log(), PagerDuty(connection="pd")))
+(PD,) = (channel_key(each) for each in PAGED.notify[1].channels())
+
+
+def enqueued(bench: Bench, spec: MonitorSpec, first: int, last: int, mode: Notify = Notify.LIVE) -> None:
+    """What a run of these days lays into the outbox."""
+    with bench.store.transaction(spec.monitor) as connection:
+        enqueue(spec, DayRange(run(first), run(last)), bench.runtime(), mode, (), connection)
+
+
+def test_a_summary_of_a_backfill_is_kept_from_who_follows_each_incident_and_hears_of_it_live(
+    bench: Bench,
+) -> None:
+    rows = story("CBBB")
+    land(bench, PAGED, rows[:3])
+    enqueued(bench, PAGED, 0, 2, Notify.SUMMARY)
+    summaries = {row.notifier: row for row in rows_of(bench, PAGED)}
+    assert {key: row.state for key, row in summaries.items()} == {
+        LOG: Delivery.PENDING,
+        PD: Delivery.SUPPRESSED,
+    }
+    assert "keeps incidents, and hears of them with the next live run" in summaries[PD].reason
+    assert summaries[PD].tellings == ()
+    assert {each.notifier for each in tellings(bench, PAGED)} == {LOG}
+    land(bench, PAGED, rows)
+    enqueued(bench, PAGED, 3, 3)
+    (live_row,) = (row for row in rows_of(bench, PAGED) if row.day == run(3))
+    assert (live_row.notifier, live_row.state) == (PD, Delivery.PENDING)
+    (named,) = from_json(live_row.document).about
+    assert named.news
+    assert [each.incident for each in from_json(summaries[LOG].document).about] == [named.incident]
+
+
+def test_an_incident_that_is_withdrawn_is_named_as_over_so_that_who_follows_it_lets_it_go(
+    bench: Bench,
+) -> None:
+    land(bench, PAGED, story("CB"))
+    enqueued(bench, PAGED, 1, 1)
+    (opened,) = from_json(next(row for row in rows_of(bench, PAGED) if row.notifier == PD).document).about
+    land(bench, PAGED, story("CCC"))
+    enqueued(bench, PAGED, 2, 2)
+    note = next(row for row in rows_of(bench, PAGED) if row.notifier == PD and row.day == run(2))
+    (named,) = from_json(note.document).about
+    assert (named.incident, named.resolved_on, named.resolution) == (opened.incident, run(2), Resolution.GONE)
+    assert "is withdrawn: recomputed days no longer show it" in note.document
+    parcel = Parcel(from_json(note.document), key="k")
+    assert [(what, each.incident) for what, each in actions(parcel)] == [("resolve", opened.incident)]
+
+
 GRAVE = Email(connection="smtp", to=("a@example.com",), min_severity=CRITICAL)
 LABELS = replace(GRAVE, to=("b@example.com",), classes=(IncidentClass.LABEL_HEALTH,))
 
@@ -127,7 +177,7 @@ def test_an_incident_found_in_silence_is_told_to_a_channel_that_is_added_later_a
     new = [row for row in rows_of(bench, spec) if row.day == run(2) and row.state is Delivery.PENDING]
     (key,) = (channel_key(each) for each in more.notify[3].channels())
     assert [(row.notifier, row.reason) for row in new] == [
-        (key, "1 incident found in silence, still open and told for the first time")
+        (key, "1 incident still open and told here for the first time")
     ]
 
 

@@ -21,6 +21,7 @@ from typing import Any
 
 import pytest
 
+from forge import Forge, forge
 from hindsight import faults
 from hindsight.domain.records import Delivery
 from hindsight.domain.spec import MonitorSpec
@@ -29,7 +30,7 @@ from hindsight.embedded import EmbeddedPostgres
 from hindsight.notifiers import Slack
 from hindsight.store import Store
 from hindsight.windows import DayRange
-from killing import Partitions, Work, copied, dump_of, ended, lease_run_out, partitions, reached, started
+from killing import Partitions, Work, copied, dump_of, lease_run_out, partitions, reached
 from receivers import Receiver, slack_like
 from worlds import at, bench_on, monitor, odd_logs, watched, written
 
@@ -45,6 +46,7 @@ class World:
     """A store as it was before, what each work leaves undisturbed, and all the points that it reached."""
 
     postgres: EmbeddedPostgres
+    smithy: Forge
     slack: Receiver
     works: dict[str, Work]
     before: str
@@ -90,7 +92,8 @@ def world(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) 
                 after[name] = dump_of(copy)
                 told[name] = len(slack.accepted)
                 slack.accepted.clear()
-        yield World(postgres, slack, works, before, after, points, told)
+        with copied(postgres, SEED) as copy, forge(works["run"].on(copy)) as smithy:
+            yield World(postgres, smithy, slack, works, before, after, points, told)
     postgres.drop_database(SEED)
 
 
@@ -169,10 +172,10 @@ def test_killed_at_a_point_and_run_again_it_leaves_the_same(world: World, point:
         for occurrence in occurrences(world, name, point):
             with copied(world.postgres, SEED) as url:
                 world.slack.accepted.clear()
-                assert ended(started(work.on(url), point, occurrence)) == -signal.SIGKILL
+                assert world.smithy.started(work.on(url), point, occurrence).ended() == -signal.SIGKILL
                 whole(partitions(dump_of(url)), before, after)
                 lease_run_out(url)
-                assert ended(started(work.on(url))) == 0
+                assert world.smithy.started(work.on(url)).ended() == 0
                 assert dump_of(url) == world.after[name]
                 assert_told_once(world, name, url, again=point in {"notify.sent", "notify.recording"})
             killed += 1
@@ -197,13 +200,13 @@ def test_two_runs_of_the_same_days_at_once_leave_what_one_leaves(world: World, p
     work, before, after = world.works["run"], partitions(world.before), partitions(world.after["run"])
     with copied(world.postgres, SEED) as url:
         world.slack.accepted.clear()
-        both = started(work.on(url), point), started(work.on(url))
-        codes = [ended(process) for process in both]
+        both = world.smithy.started(work.on(url), point), world.smithy.started(work.on(url))
+        codes = [process.ended() for process in both]
         whole(partitions(dump_of(url)), before, after)
         # One that finds a message under way with the other says so, and ends with an error.
         assert set(codes) <= {0, 1, -signal.SIGKILL}
         assert point or -signal.SIGKILL not in codes
         lease_run_out(url)
-        assert ended(started(work.on(url))) == 0
+        assert world.smithy.started(work.on(url)).ended() == 0
         assert dump_of(url) == world.after["run"]
         assert_told_once(world, "run", url, again=point == "notify.sent")

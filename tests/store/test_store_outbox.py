@@ -14,7 +14,7 @@ import pytest
 import sqlalchemy as sa
 
 from hindsight.domain.records import Delivery, Notification, Thread
-from hindsight.domain.values import IncidentState, Resolution
+from hindsight.domain.values import IncidentState, Resolution, Severity
 from hindsight.errors import StoreError
 from hindsight.store import Store
 from hindsight.store.sending import Batch, Waiting
@@ -136,14 +136,40 @@ def test_all_that_waits_on_a_channel_is_claimed_as_one_led_by_the_newest(store: 
 
 
 def test_none_overtakes_and_no_two_senders_serve_one_channel(store: Store) -> None:
-    enqueue(store, NOTIFICATION)
+    enqueue(store, replace(NOTIFICATION, severity=Severity.WARNING))
     first = claimed(store)
-    enqueue(store, later(1))
+    enqueue(store, later(1, severity=Severity.WARNING))
     assert nothing_due(store), "the first is still under way"
     record(store, first, Delivery.PENDING, error="429", pause=HOUR)
     assert nothing_due(store), "the first has to wait, and the second with it"
     record_again(store)
     assert days(claimed(store)) == [10, 11]
+
+
+def test_something_critical_ends_a_wait_once_but_not_for_another_sender(store: Store) -> None:
+    enqueue(store, replace(NOTIFICATION, severity=Severity.WARNING))
+    first = claimed(store)
+    enqueue(store, later(1, severity=Severity.CRITICAL))
+    assert nothing_due(store), "the first is still under way"
+    record(store, first, Delivery.PENDING, error="503", pause=HOUR)
+    with store.transaction() as conn:
+        assert store.claim(conn, "flight_delay", besides={NOTIFICATION.notifier}) is None
+    both = claimed(store)
+    assert days(both) == [10, 11]
+    record(store, both, Delivery.PENDING, error="503", pause=HOUR)
+    assert nothing_due(store), "it was tried, and waits like all others"
+
+
+def test_what_is_parted_stands_by_itself_also_if_its_sender_dies(store: Store) -> None:
+    enqueue(store, NOTIFICATION, later(1), later(2))
+    with store.transaction() as conn:
+        batch = store.claim(conn, "flight_delay", lease=timedelta(0))
+        assert batch is not None
+        assert store.part(conn, batch, lease=timedelta(0))
+    again = claimed(store)
+    assert days(again) == [10], "it alone is asked for"
+    with store.transaction() as conn:
+        assert not store.part(conn, batch), "it is another sender's now"
 
 
 def record_again(store: Store) -> None:
@@ -350,12 +376,25 @@ def test_a_message_is_sent_again_on_request(store: Store, state: Delivery) -> No
     enqueue(store, NOTIFICATION)
     batch = claimed(store, OVER)
     batch = claimed(store)
-    record(store, batch, state, error="so it was", ambiguous=True)
+    record(store, batch, state, error="so it was", ambiguous=state is not Delivery.DEAD)
     with store.transaction() as conn:
         ((number, row),) = store.resend(conn, batch.number)
     assert (number, row.state, row.attempts) == (batch.number, Delivery.PENDING, 0)
     assert (row.error, row.ambiguous_since, row.batch) == (None, None, None)
     assert claimed(store).leader.attempts == 1
+
+
+def test_what_was_given_up_in_doubt_is_sent_again_as_it_was_and_still_in_doubt(store: Store) -> None:
+    enqueue(store, NOTIFICATION, later(1), later(2, notifier="email:9f"))
+    batch = claimed(store)
+    record(store, batch, Delivery.DEAD, error="it timed out", ambiguous=True)
+    record(store, claimed(store), Delivery.DEAD, error="it is another's", ambiguous=True)
+    (first, _), (second, _) = batch.rows
+    with store.transaction() as conn:
+        assert [number for number, _ in store.resend(conn, first)] == [first, second]
+    again = claimed(store)
+    assert (again.number, days(again), again.attempts) == (second, [10, 11], 1)
+    assert again.ambiguous_since is not None
 
 
 def test_a_message_takes_along_what_was_merged_into_it_and_that_goes_alone(store: Store) -> None:
@@ -413,13 +452,17 @@ def test_a_thread_is_restless_while_its_incident_stands_otherwise(store: Store) 
     over = replace(INCIDENT, resolved_on=INCIDENT.opened_on + timedelta(days=3))
     over = replace(over, state=IncidentState.RESOLVED, resolution=Resolution.RECOVERED)
     held = replace(INCIDENT, state=IncidentState.ACKNOWLEDGED, acknowledged_until=INCIDENT.opened_on)
+    annie, ann = (replace(held, acknowledged_by=name) for name in ("Annie", "Ann"))
     with store.transaction() as conn:
         store.keep_thread(conn, thread())
-        for now in (INCIDENT, held, over):
+        for now in (INCIDENT, held, annie, ann, over):
             store.replace_incidents(conn, MONITOR, [now])
             assert store.restless(conn) == [MONITOR]
             assert store.unsettled(conn, MONITOR)
-            shown = standing(now.state, now.severity, now.resolved_on, now.resolution, now.acknowledged_until)
+            taken = (now.acknowledged_until, now.acknowledged_by)
+            shown = standing(now.state, now.severity, now.resolved_on, now.resolution, *taken)
+            store.keep_thread(conn, thread(shown=f"{shown}\nand more"))
+            assert store.restless(conn) == []
             store.keep_thread(conn, thread(shown=shown))
             assert store.restless(conn) == []
             open_ones = [] if now is over else [shown]

@@ -19,10 +19,11 @@ from hindsight.charts.scales import (
     place_of,
     reach,
     runs,
+    step_of,
     ticks,
 )
 from hindsight.message import Chart, ChartPoint
-from hindsight.wording import clean, figure, shorten
+from hindsight.wording import clean, figure, share, shorten
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -85,19 +86,25 @@ def _draw(axes: Axes, chart: Chart) -> None:
     x = [place_of(point.day) for point in points]
     low, high = limits(points)
     axes.set_ylim(low, high)
-    first, last = reach(x, chart)
+    step = step_of(points)
+    first, last = reach(x, chart, step)
     axes.set_xlim(first, last)
     if chart.shaded is not None:
         start, end = (place_of(day) for day in chart.shaded)
         axes.axvspan(
-            max(start - 0.5, first), min(end + 0.5, last), color=_SHADE, lw=0, zorder=0, label="incident"
+            max(start - step / 2, first),
+            min(end + step / 2, last),
+            color=_SHADE,
+            lw=0,
+            zorder=0,
+            label="incident",
         )
     for run in runs(points, lambda point: point.low is not None and point.high is not None):
-        days, low_ends = _stroke(run, lambda point: point.low)
+        days, low_ends = _stroke(run, lambda point: point.low, step)
         axes.fill_between(
             days,
             low_ends,
-            _stroke(run, lambda point: point.high)[1],
+            _stroke(run, lambda point: point.high, step)[1],
             color=_VALUE,
             alpha=0.18,
             lw=0,
@@ -111,9 +118,10 @@ def _draw(axes: Axes, chart: Chart) -> None:
         _line(axes, points, side, "bound", color=_BOUND, linestyle=(0, (5, 2)), linewidth=1.6)
     _line(axes, points, lambda p: p.value, chart.metric, color=_VALUE, linewidth=1.5, zorder=3)
     _dots(axes, points)
-    _versions(axes, chart, first, last)
-    _ends(axes, points)
-    _dress(axes, x, first, last, has_values=any(point.value is not None for point in points))
+    _versions(axes, chart, first, last, step)
+    _ends(axes, points, as_share=chart.as_share)
+    has_values = any(point.value is not None for point in points)
+    _dress(axes, x, first, last, has_values=has_values, as_share=chart.as_share)
 
 
 def _line(
@@ -126,15 +134,15 @@ def _line(
     """A line that breaks where there is nothing; a single point becomes a short stroke."""
     look.setdefault("zorder", 2)
     for run in runs(points, lambda point: read(point) is not None):
-        x, y = _stroke(run, read)
+        x, y = _stroke(run, read, step_of(points))
         axes.plot(x, y, label=_once(axes, _words(name, 40)), **look)
 
 
-def _stroke(run: Sequence[ChartPoint], read: Read) -> tuple[list[Place], list[float]]:
+def _stroke(run: Sequence[ChartPoint], read: Read, step: Place) -> tuple[list[Place], list[float]]:
     """The line through these points."""
     x = [at(point) for point in run]
     y = [value for point in run if (value := read(point)) is not None]
-    return (x, y) if len(run) > 1 else ([x[0] - _STROKE, x[0] + _STROKE], y * 2)
+    return (x, y) if len(run) > 1 else ([x[0] - _STROKE * step, x[0] + _STROKE * step], y * 2)
 
 
 def _dots(axes: Axes, points: Sequence[ChartPoint]) -> None:
@@ -156,19 +164,19 @@ def _dots(axes: Axes, points: Sequence[ChartPoint]) -> None:
             )
 
 
-def _versions(axes: Axes, chart: Chart, first: Place, last: Place) -> None:
+def _versions(axes: Axes, chart: Chart, first: Place, last: Place, step: Place) -> None:
     """A mark for each version that took over, with its name at the first height at which there is room."""
     shown = sorted((place_of(day), name) for day, name in chart.versions)
     within = [(place, name) for place, name in shown if first <= place <= last][-MOST_MARKS:]
     top = axes.get_ylim()[1]
     taken: list[Bbox] = []
     for place, name in within:
-        axes.axvline(place - 0.5, color=_MARK, linewidth=1.2, linestyle=(0, (3, 1, 1, 1)), zorder=2)
+        axes.axvline(place - step / 2, color=_MARK, linewidth=1.2, linestyle=(0, (3, 1, 1, 1)), zorder=2)
         is_late = place > first + 0.8 * (last - first)
         for height in range(3):
             text = axes.annotate(
                 _words(name, 18),
-                (place - 0.5, top),
+                (place - step / 2, top),
                 xytext=(-4 if is_late else 4, -11 - 13 * height),
                 textcoords="offset points",
                 ha="right" if is_late else "left",
@@ -176,6 +184,7 @@ def _versions(axes: Axes, chart: Chart, first: Place, last: Place) -> None:
                 color=_MARK,
                 parse_math=False,
                 zorder=5,
+                bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 0.6},
             )
             box = text.get_window_extent()
             if not any(box.overlaps(other) for other in taken):
@@ -184,7 +193,7 @@ def _versions(axes: Axes, chart: Chart, first: Place, last: Place) -> None:
             text.remove()
 
 
-def _ends(axes: Axes, points: Sequence[ChartPoint]) -> None:
+def _ends(axes: Axes, points: Sequence[ChartPoint], *, as_share: bool) -> None:
     """The newest value, bound and expectation in figures, beside the lines and apart from each other."""
     readers: tuple[tuple[Read, str, str], ...] = (
         (lambda p: p.value, _VALUE, "bold"),
@@ -197,7 +206,7 @@ def _ends(axes: Axes, points: Sequence[ChartPoint]) -> None:
     for read, colour, weight in readers:
         newest = next((found for p in reversed(points) if (found := read(p)) is not None), None)
         if newest is not None:
-            labels.append((newest, figure(newest), colour, weight))
+            labels.append((newest, share(newest) if as_share else figure(newest), colour, weight))
     heights = apart([(y - bottom) / (top - bottom) for y, *_ in labels], 0.07)
     for height, (_, text, colour, weight) in zip(heights, labels, strict=True):
         axes.text(
@@ -212,7 +221,9 @@ def _ends(axes: Axes, points: Sequence[ChartPoint]) -> None:
         )
 
 
-def _dress(axes: Axes, x: Sequence[Place], first: Place, last: Place, *, has_values: bool) -> None:
+def _dress(
+    axes: Axes, x: Sequence[Place], first: Place, last: Place, *, has_values: bool, as_share: bool
+) -> None:
     """Ticks, grid and legend."""
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
@@ -227,7 +238,7 @@ def _dress(axes: Axes, x: Sequence[Place], first: Place, last: Place, *, has_val
         axes.locator_params(axis="y", nbins=6, steps=[1, 2, 5, 10])
         low, high = axes.get_ylim()
         levels = [float(y) for y in axes.get_yticks() if low <= y <= high]
-        axes.set_yticks(levels, level_words(levels))
+        axes.set_yticks(levels, level_words(levels, as_share=as_share))
     else:
         axes.set_yticks([])
         axes.text(0.5, 0.5, "no values in these days", transform=axes.transAxes, ha="center", color="#6b7280")

@@ -33,14 +33,19 @@ def limits(points: Iterable[ChartPoint]) -> tuple[float, float]:
     return low - 0.08 * room, high + 0.16 * room
 
 
-def reach(x: Sequence[Place], chart: Chart) -> tuple[Place, Place]:
+def step_of(points: Iterable[ChartPoint]) -> Place:
+    """How far windows lie apart: a day, or an hour."""
+    return 1 / 24 if any(isinstance(point.day, datetime) for point in points) else 1.0
+
+
+def reach(x: Sequence[Place], chart: Chart, step: Place = 1.0) -> tuple[Place, Place]:
     """From where to where the days go, those of the incident included."""
     shaded = [place_of(day) for day in chart.shaded or ()]
     if not x:
         first, last = (shaded[0], shaded[-1]) if shaded else (0.0, 1.0)
     else:
         first, last = x[0], max([x[-1], *shaded])
-    margin = max((last - first) * 0.012, 0.6)
+    margin = max((last - first) * 0.012, 0.6 * step)
     return first - margin, last + margin
 
 
@@ -89,8 +94,14 @@ def day_words(place: Place, *, is_first: bool) -> str:
     return f"{day.day} {day:%b %Y}" if is_first else f"{day.day} {day:%b}"
 
 
-def level_words(levels: Sequence[float]) -> list[str]:
-    """Evenly spaced numbers with as many digits as tell them apart."""
+def level_words(levels: Sequence[float], *, as_share: bool = False) -> list[str]:
+    """Evenly spaced numbers with as many digits as tell them apart; parts of a whole are in percent.
+
+    >>> level_words([0.0, 0.05, 0.1]), level_words([0.0, 0.05, 0.1], as_share=True)
+    (['0.00', '0.05', '0.10'], ['0 %', '5 %', '10 %'])
+    """
+    if as_share:
+        return [f"{word} %" for word in level_words([100 * level for level in levels])]
     step = levels[1] - levels[0] if len(levels) > 1 else 1.0
     if step < 1e-6 or max(map(abs, levels), default=0.0) >= 1e8:
         return [f"{level:.3g}" for level in levels]

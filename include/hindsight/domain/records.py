@@ -136,9 +136,11 @@ class Incident:
 class Action:
     """What a person did to the one incident of a class that was open then.
 
-    Key: id.  `day` is the run day from which it counts: the one after the newest that had been judged.
-    `until` is the last run day for which an acknowledgement holds, or for which what is resolved by hand may
-    go on breaching; `at` is when it was done.
+    Key: id.  `follows` is the as-of of the newest judgement that it knows of: what is judged later it does
+    not cover.  `day` is the run day on which it counts, the one that holds the next moment after that;
+    without `follows` it comes before all that is judged on that day.  `until` is the last run day for which
+    an acknowledgement holds, or for which what is resolved by hand may go on breaching; `at` is when it was
+    done.
     """
 
     id: str
@@ -152,6 +154,7 @@ class Action:
     at: datetime
     until: date | None = None
     resolution: Resolution | None = None
+    follows: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,7 +289,8 @@ class Notification:
     `hindsight.incidents.told`).  `tellings` are the transitions it tells, each as `incident transition`;
     `loud` says that an answer in a thread must be seen outside of it, too.  `next_attempt_at` is when it may
     be tried. `batch` is the number of the message that it was sent with, and `ambiguous_since` when the first
-    try began of which nobody knows whether it was accepted.
+    try began of which nobody knows whether it was accepted.  `resent` counts how often somebody asked for it
+    again.
     """
 
     monitor: str
@@ -307,3 +311,4 @@ class Notification:
     next_attempt_at: datetime | None = None
     batch: int | None = None
     ambiguous_since: datetime | None = None
+    resent: int = 0

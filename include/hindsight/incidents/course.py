@@ -46,9 +46,11 @@ class Course:
     `latest` holds every member with its latest breach; `clear_in_a_row` holds those that still
     breach, with the number of clear judgements since; `gravest` holds how bad each of these was at its worst.
     The incident is as severe as the gravest member that still breaches, critical where independent kinds of
-    metric still do, and once it is resolved as it ever was: who was woken by it hears of its end.  It
-    escalates when it becomes graver than it ever was, so what comes and goes wakes nobody twice.
-    `came_on` are the days on which it opened or came back.
+    metric still do, and once it is resolved as it ever was (`peak`): who was woken by it hears of its end.
+    It escalates when it becomes graver than it was, and stays so until those members have recovered, so what
+    comes and goes wakes nobody each time; and whenever it is so bad again (`risen_again`) or comes back,
+    recovery takes longer.  `came_on` are the days on which it opened or came back, `left` those that vanished
+    since then while they breached, and `lapsed` is whose acknowledgement has ended, and when.
     """
 
     incident_class: IncidentClass
@@ -63,12 +65,15 @@ class Course:
     came_on: list[date] = field(default_factory=list)
     last_breach_on: date = date.min
     peak: Severity = Severity.OK
+    risen_again: int = 0
     acknowledged: Acknowledgement | None = None
+    lapsed: tuple[str, date] | None = None
     hourly: bool = False
     pace: Pace = field(default_factory=lambda: Pace(date.min))
     latest: dict[Member, Detection] = field(default_factory=dict)
     clear_in_a_row: dict[Member, int] = field(default_factory=dict)
     gravest: dict[Member, Severity] = field(default_factory=dict)
+    left: dict[Member, str] = field(default_factory=dict)
     states: list[tuple[date, Case]] = field(default_factory=list)
     transitions: list[Transition] = field(default_factory=list)
 
@@ -97,11 +102,11 @@ class Course:
         members: Members,
     ) -> None:
         """Take one run day: the judgements of the class, and those breaches among them that count."""
-        day, self.hourly, before = run.day, run.hourly, len(self.transitions)
+        day, self.hourly, before, was = run.day, run.hourly, len(self.transitions), self.severity
         expired = self.acknowledged is not None and day > self.acknowledged.until
-        if expired:
-            self.acknowledged = None
-        enough = clear_to_end(self.rule, self.reopened)
+        if self.acknowledged is not None and expired:
+            self._lapse(self.acknowledged.until)
+        enough = clear_to_end(self.rule, self.reopened + self.risen_again)
         clear = [who for who in self.clear_in_a_row if who in judged and is_well(judged[who])]
         for who in clear:
             self.clear_in_a_row[who] += 1
@@ -110,10 +115,11 @@ class Course:
         gone = [who for who in self.clear_in_a_row if who not in breaches and members.is_gone(who)]
         for who in gone:
             self._release(who)
+            self.left[who] = members.why_gone(who)
         if breaches:
-            self._breach(day, breaches)
+            self._breach(day, breaches, was)
         if not self.clear_in_a_row and self.is_open:
-            self._end_by_data(day, because_gone(gone, members) if gone else "", enough)
+            self._end_by_data(day, because_gone(self.left[who] for who in gone), enough)
         if self.is_open and len(self.transitions) == before:
             self._remind(day)
         if breaches or clear or gone or expired:
@@ -126,22 +132,31 @@ class Course:
 
     def come_back(self) -> None:
         """Open it again; the breaches that do so are judged next."""
-        self.resolved_on = self.resolution = self.acknowledged = None
+        self.resolved_on = self.resolution = self.acknowledged = self.lapsed = None
+        self.left.clear()
 
     def acknowledge(self, day: date, taken: Acknowledgement, reason: str) -> None:
         """Somebody takes it on: nobody is reminded of it meanwhile, and nothing else changes."""
-        if taken == self.acknowledged:
+        had = self.acknowledged
+        if had is not None and (had.by, had.until) == (taken.by, taken.until):
             return
+        self.lapsed = None
         self.acknowledged = taken
         made = self._made(day, Change.ACKNOWLEDGED, self.clear_in_a_row, taking_on(taken, reason))
-        self.transitions.append(replace(made, by=taken.by, until=taken.until))
+        self._append(replace(made, by=taken.by, until=taken.until))
         self._stand(day)
+
+    def _lapse(self, day: date) -> None:
+        """Nobody has it any more from here on."""
+        if self.acknowledged is not None:
+            self.lapsed = self.acknowledged.by, day
+            self.acknowledged = None
 
     def end_by_hand(self, action: Action) -> None:
         """Somebody says that it is over, whatever the data say."""
         self.resolved_on, self.resolution = action.day, action.resolution or Resolution.NO_ACTION
         made = self._made(action.day, Change.RESOLVED, self.latest, resolving(action, self.resolution))
-        self.transitions.append(replace(made, by=action.author, until=action.until))
+        self._append(replace(made, by=action.author, until=action.until))
         self.clear_in_a_row.clear()
         self.gravest.clear()
         self._stand(action.day)
@@ -159,8 +174,8 @@ class Course:
     def _release(self, who: Member) -> None:
         del self.clear_in_a_row[who], self.gravest[who]
 
-    def _breach(self, day: date, breaches: Mapping[Member, Detection]) -> None:
-        before = self.peak
+    def _breach(self, day: date, breaches: Mapping[Member, Detection], was: Severity) -> None:
+        """Take the breaches of a day, at the beginning of which the incident was as severe as `was`."""
         is_new, is_back = not self.transitions, self._has_ended
         joined = {who: d for who, d in breaches.items() if self._is_new(who, d)}
         self.latest |= breaches
@@ -168,23 +183,26 @@ class Course:
         self.last_breach_on = day
         for who, detection in breaches.items():
             self.gravest[who] = worst([detection.severity, self.gravest.get(who, Severity.OK)])
+            self.left.pop(who, None)
         why, because = headline(worst_first(breaches.values())[0], self.zone), ""
         kinds = self._kinds()
         by_kinds = len(kinds) > 1 and worst(self.gravest.values()) is not Severity.CRITICAL
         if by_kinds:
             because = in_kinds(kinds)
-        self.peak = worst([self.severity, before])
+        ever, self.peak = self.peak, worst([self.severity, self.peak])
         if is_new or is_back:
             self.came_on.append(day)
             self._record(day, Change.OPENED if is_new else Change.REOPENED, breaches, why, because)
             return
         if joined:
             self._record(day, Change.JOINED, joined, joining(joined, self.zone))
-        if self.peak.rank > before.rank:
+        if self.severity.rank > was.rank:
             raised = [who for who in breaches if self.gravest[who] is self.severity]
             raised = [member_of(kind) for kind in kinds] if by_kinds else raised
-            self.acknowledged = None
-            self._record(day, Change.ESCALATED, raised, rising(before, self.severity, why), because)
+            self.risen_again += self.severity.rank <= ever.rank
+            if self.acknowledged is not None and self.severity.rank > self.acknowledged.severity.rank:
+                self._lapse(day)
+            self._record(day, Change.ESCALATED, raised, rising(was, self.severity, why), because)
 
     def _kinds(self) -> tuple[Detection, ...]:
         """The independent kinds of metric among those that still breach, one breach of each."""
@@ -202,14 +220,19 @@ class Course:
 
     def _end_by_data(self, day: date, gone: str, enough: int) -> None:
         self.resolved_on, self.resolution = day, Resolution.GONE if gone else Resolution.RECOVERED
-        self._record(day, Change.RESOLVED, self.latest, ending(enough, gone, self.last_breach_on))
+        left = because_gone(self.left.values())
+        self._record(day, Change.RESOLVED, self.latest, ending(enough, gone, left, self.last_breach_on))
 
     def _remind(self, day: date) -> None:
-        """Bring it up again, if nothing was heard of it for long enough and nobody has taken it on."""
-        if self.acknowledged or not self.pace.is_due(day, self.severity, self.rule):
+        """Bring it up again, if nothing was heard of it for long enough, nobody has taken it on, and not
+        all of it is clear.
+        """
+        if self.acknowledged or all(self.clear_in_a_row.values()):
+            return
+        if not self.pace.is_due(day, self.severity, self.rule):
             return
         worst_now = worst_first(self.latest[who] for who in self.clear_in_a_row)[0]
-        reason = reminding(self.came_on[-1], day, worst_now, self.zone)
+        reason = reminding(self.came_on[-1], day, self.lapsed, worst_now, self.zone)
         self._record(day, Change.REMINDED, self.clear_in_a_row, reason)
 
     def _record(
@@ -217,7 +240,13 @@ class Course:
     ) -> None:
         if change in _NEWS:
             self.pace.news(day, anew=change in _GRAVE)
-        self.transitions.append(self._made(day, change, members, reason, because))
+        self._append(self._made(day, change, members, reason, because))
+
+    def _append(self, made: Transition) -> None:
+        names = {each.name for each in self.transitions if each.day == made.day}
+        while made.name in names:
+            made = replace(made, repeat=made.repeat + 1)
+        self.transitions.append(made)
 
     def _made(
         self, day: date, change: Change, members: Iterable[Member], reason: str, because: str = ""

@@ -33,7 +33,8 @@ class Transition:
 
     `because` is why it is graver than any of its breaches, as a clause.  Where a person made it, `by` is who,
     and `until` the last run day for which that holds, if they said so.  `resolution` is why an incident is
-    over.  `hourly` is true of a day that is judged more than once.
+    over.  `hourly` is true of a day that is judged more than once, and `repeat` says how many just like it
+    came before it on such a day, where people act in between.
     """
 
     day: date
@@ -48,6 +49,7 @@ class Transition:
     until: date | None = None
     resolution: Resolution | None = None
     hourly: bool = False
+    repeat: int = 0
 
     @property
     def name(self) -> str:
@@ -63,26 +65,29 @@ class Transition:
         >>> opened.name, replace(opened, hourly=True).name
         ('opened 2013-04-12', 'opened 2013-04-12 d6483d5a')
         """
+        again = f" #{self.repeat + 1}" if self.repeat else ""
         named = f"{self.change} {self.day.isoformat()}"
         if self.change is Change.ACKNOWLEDGED:
             content: list[object] = [self.by, self.until and self.until.isoformat()]
         elif self.hourly and self.change not in (Change.RESOLVED, Change.REMINDED):
             content = [self.severity, *map(astuple, self.members)]
         else:
-            return named
+            return f"{named}{again}"
         digest = hashlib.sha256(json.dumps(content, separators=(",", ":")).encode()).hexdigest()
-        return f"{named} {digest[:8]}"
+        return f"{named} {digest[:8]}{again}"
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
     """An incident and what speaks for it: each member's latest breach, worst first.
 
-    While it is open these are the members that still breach, afterwards all there were.
+    While it is open these are the members that still breach, afterwards all there were.  `because`
+    says of one that is pending why it is no incident yet.
     """
 
     incident: Incident
     evidence: tuple[Detection, ...]
+    because: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from hindsight.windows import end_of, run_day
 from hindsight.wording import excess
 
 ONE_HOUR = timedelta(hours=1)
+EARLIEST = datetime.min.replace(tzinfo=UTC)
 LATEST = datetime.max.replace(tzinfo=UTC)
 _WEIGHT = {Verdict.INSUFFICIENT: 0, Verdict.CLEAR: 1, Verdict.BREACH: 2}
 
@@ -51,47 +52,79 @@ class RunDay:
     that has more whole hours to be judged (it is not `whole`) only breaches, for it may yet turn out bad.
     `present` is who was judged at all, `first` when a class breached first.  `hourly`: it is judged more than
     once.
+
+    Where people act while a day lasts, it comes in parts, each `until` an instant.  Who breached in an
+    earlier part (`before`) has in a later one only what breaches there; the last part alone may be whole.
     """
 
     day: date
+    until: datetime
     whole: bool
     hourly: bool
+    before: Collection[Member]
+    is_first: bool
     judged: Mapping[IncidentClass, Mapping[Member, Detection]]
     present: Mapping[IncidentClass, Collection[Member]]
     first: Mapping[IncidentClass, datetime]
 
 
 def run_days(
-    detections: Collection[Detection], zone: ZoneInfo, at: Mapping[str, Horizon] | None
+    detections: Collection[Detection],
+    zone: ZoneInfo,
+    at: Mapping[str, Horizon] | None,
+    cuts: Collection[datetime] = (),
 ) -> tuple[RunDay, ...]:
-    """All days on which the monitor judged anything, oldest first; of a re-judgement no more than its day."""
+    """All days on which the monitor judged anything, oldest first; of a re-judgement no more than its day.
+
+    A day is cut at those of the `cuts` that lie in it.
+    """
     own = by_horizon(detections, at)[0]
     latest = max((detection.as_of for detection in own), default=LATEST)
     day_of = {moment: run_day(moment, zone) for moment in {detection.as_of for detection in detections}}
     found: dict[date, list[Detection]] = {day: [] for day in sorted(set(day_of.values()))}
     for detection in own:
         found[day_of[detection.as_of]].append(detection)
-    return tuple(_run_day(day, each, latest, zone) for day, each in found.items())
+    inside: dict[date, list[datetime]] = defaultdict(list)
+    for cut in sorted({cut.astimezone(UTC) for cut in cuts}):
+        if cut < end_of(day := run_day(cut, zone), zone):
+            inside[day].append(cut)
+    parts = []
+    for day, each in found.items():
+        began = EARLIEST
+        for until in (*inside[day], end_of(day, zone)):
+            parts.append(_run_day(day, [d for d in each if d.as_of <= until], began, until, latest, zone))
+            began = until
+    return tuple(parts)
 
 
-def _run_day(day: date, detections: Iterable[Detection], latest: datetime, zone: ZoneInfo) -> RunDay:
-    """One run day: of each member the judgement that counts."""
+def _run_day(
+    day: date,
+    detections: Iterable[Detection],
+    began: datetime,
+    until: datetime,
+    latest: datetime,
+    zone: ZoneInfo,
+) -> RunDay:
+    """One run day, or the part of it after `began`: of each member the judgement that counts."""
     end = end_of(day, zone)
-    whole, hourly = end - latest < ONE_HOUR, False
+    whole, hourly = until == end and end - latest < ONE_HOUR, until != end
     judged: dict[IncidentClass, dict[Member, Detection]] = defaultdict(dict)
     present: dict[IncidentClass, set[Member]] = defaultdict(set)
     first: dict[IncidentClass, datetime] = {}
+    before = {member_of(d) for d in detections if d.verdict is Verdict.BREACH and d.as_of <= began}
     for detection in detections:
         kind, who = detection.incident_class, member_of(detection)
         hourly |= detection.as_of != end
         present[kind].add(who)
         if detection.verdict is Verdict.BREACH:
             first[kind] = min(first.get(kind, LATEST), detection.as_of)
-        elif not whole:
+            if detection.as_of <= began:
+                continue
+        elif not whole or who in before:
             continue
         if who not in judged[kind] or _gravity(detection) > _gravity(judged[kind][who]):
             judged[kind][who] = detection
-    return RunDay(day, whole, hourly, judged, present, first)
+    return RunDay(day, until, whole, hourly, before, began == EARLIEST, judged, present, first)
 
 
 def worst_first(detections: Iterable[Detection]) -> tuple[Detection, ...]:

@@ -14,6 +14,8 @@ from hindsight.incidents.course import Course
 from hindsight.incidents.history import Case
 from hindsight.incidents.judgements import RunDay, worst, worst_first
 from hindsight.incidents.members import Members, last_of
+from hindsight.incidents.reasons import explained as held_back
+from hindsight.incidents.reasons import unconfirmed
 from hindsight.incidents.states import Acknowledgement
 from hindsight.wording import headline
 
@@ -45,21 +47,22 @@ class Line:
         if course is None:
             return
         if action.kind is ActionKind.RESOLVE:
-            self.members.settle(action, course.clear_in_a_row, course.peak)
+            self.members.settle(action, course.clear_in_a_row, course.gravest)
             course.end_by_hand(action)
             return
         until = action.until or last_of(action.day, self.rule.acknowledge)
         if until >= action.day:
-            course.acknowledge(action.day, Acknowledgement(action.author, until), action.reason)
+            taken = Acknowledgement(action.author, until, course.severity)
+            course.acknowledge(action.day, taken, action.reason)
 
-    def judge(self, run: RunDay, *, inhibited: bool) -> None:
-        """Take a run day.  `inhibited`: another incident explains all that is not critical."""
-        if self._is_at_rest(run.day):
+    def judge(self, run: RunDay, *, explained: Course | None = None) -> None:
+        """Take a run day, or a part of one.  `explained` is what explains all that is not critical."""
+        if run.is_first and self._is_at_rest(run.day):
             self.rests.append(run.day)
         judged = run.judged.get(self.incident_class, {})
         self.members.note(run, run.present.get(self.incident_class, ()), judged)
         course = self.open
-        counting = self._counting(judged, course, inhibited=inhibited)
+        counting = self._counting(judged, course, inhibited=explained is not None)
         if course is not None or counting:
             since = min((self.members.waiting[who].since for who in counting), default=run.day)
             began = min((self.members.waiting[who].first for who in counting), default=run.day)
@@ -68,7 +71,7 @@ class Line:
             course.judge(run, judged, counting, self.members)
         for who in counting:
             del self.members.waiting[who]
-        self._note_pending(run.day)
+        self._note_pending(run.day, explained)
 
     def _counting(
         self, judged: Mapping[Member, Detection], course: Course | None, *, inhibited: bool
@@ -106,7 +109,7 @@ class Line:
         ended = self.courses[-1].resolved_on
         return ended is not None and day > ended + self.rule.reopen and self.members.at_rest
 
-    def _note_pending(self, day: date) -> None:
+    def _note_pending(self, day: date, by: Course | None) -> None:
         """Write down what waits, if that has changed; while an incident is open nothing does that is told."""
         waiting = {} if self.open else self.members.waiting
         before = self.pending[-1][2] if self.pending else None
@@ -116,6 +119,7 @@ class Line:
             return
         evidence = worst_first(each.latest for each in waiting.values())
         members = tuple(sorted(waiting))
+        because = self._why_pending(by)
         incident = Incident(
             id="",
             monitor=evidence[0].monitor,
@@ -127,15 +131,22 @@ class Line:
             resolved_on=None,
             members=members,
             breaching=members,
-            headline=headline(evidence[0], self.zone),
+            headline=f"{headline(evidence[0], self.zone)}; {because}",
             state=IncidentState.PENDING,
         )
-        if before is None or before.evidence != evidence:
-            self.pending.append((day, self.incident_class, Case(incident, evidence)))
+        if before is None or (before.evidence, before.because) != (evidence, because):
+            self.pending.append((day, self.incident_class, Case(incident, evidence, because)))
+
+    def _why_pending(self, by: Course | None) -> str:
+        """Why what waits is no incident: something else explains it, or it does not breach often enough."""
+        if by is not None and any(map(self.members.is_confirmed, self.members.waiting)):
+            return held_back(by.incident_class, by.opened_on)
+        often = max(sum(self.members.recent[who]) for who in self.members.waiting)
+        return unconfirmed(often, self.rule.confirm)
 
 
-def is_inhibited(run: RunDay, by: Collection[Line], incident_class: IncidentClass) -> bool:
-    """Whether something else that is open explains what a class shows on this day.
+def explaining(run: RunDay, by: Collection[Line], incident_class: IncidentClass) -> Course | None:
+    """What else is open and explains what a class shows on this day.
 
     Of a day that is judged hour by hour, what breached first was told first, and needs no explanation.
     """
@@ -146,5 +157,5 @@ def is_inhibited(run: RunDay, by: Collection[Line], incident_class: IncidentClas
             continue
         fresh = run.day in course.came_on
         if not (fresh and mine is not None and theirs is not None and theirs > mine):
-            return True
-    return False
+            return course
+    return None

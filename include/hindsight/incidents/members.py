@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from zoneinfo import ZoneInfo
@@ -12,6 +12,7 @@ from hindsight.domain.records import Action, Detection, Member
 from hindsight.domain.spec import IncidentRule
 from hindsight.domain.values import Resolution, Severity, Verdict
 from hindsight.incidents.judgements import RunDay, is_well
+from hindsight.windows import run_day
 from hindsight.wording import last_day, name
 
 LOOK_BACK = 3
@@ -40,15 +41,19 @@ class Settled:
     """What a person resolved while it breached: it may go on so until one of these no longer holds."""
 
     by: Action
-    peak: Severity
+    gravest: Severity
     until: date
     clear: int
 
     def holds(self, day: date, breach: Detection, zone: ZoneInfo) -> bool:
         """Whether a breach is nothing but the one that was resolved, going on."""
-        begins = breach.window_start.astimezone(zone).date()
-        is_news = self.by.resolution is Resolution.FIXED and begins >= self.by.day
-        return day <= self.until and breach.severity.rank <= self.peak.rank and not is_news
+        begins = breach.window_start
+        if self.by.follows is not None and run_day(self.by.follows, zone) == self.by.day:
+            is_later = begins >= self.by.follows
+        else:
+            is_later = begins.astimezone(zone).date() >= self.by.day
+        is_news = self.by.resolution is Resolution.FIXED and is_later
+        return day <= self.until and breach.severity.rank <= self.gravest.rank and not is_news
 
 
 @dataclass
@@ -74,11 +79,13 @@ class Members:
         is_unsure = self.rule.confirm > 1 and any(map(any, self.recent.values()))
         return not (self.waiting or self.settled or is_unsure)
 
-    def settle(self, action: Action, clear_in_a_row: Mapping[Member, int], peak: Severity) -> None:
-        """Let those that breach go on as they do, for a person has resolved it."""
+    def settle(
+        self, action: Action, clear_in_a_row: Mapping[Member, int], gravest: Mapping[Member, Severity]
+    ) -> None:
+        """Let those that breach go on as they do, each as bad as it was, for a person has resolved it."""
         until = action.until or last_of(action.day, SETTLED_FOR)
         for who, clear in clear_in_a_row.items():
-            self.settled[who] = Settled(action, peak, until, clear)
+            self.settled[who] = Settled(action, gravest[who], until, clear)
             self.waiting.pop(who, None)
             self.recent.pop(who, None)
 
@@ -94,7 +101,7 @@ class Members:
             breaches = detection.verdict is Verdict.BREACH
             if who in self.settled and not self._is_over(run.day, who, detection):
                 continue
-            if breaches or who in self.recent:
+            if (breaches or who in self.recent) and not (who in run.before and who in self.recent):
                 self.recent.setdefault(who, deque(maxlen=LOOK_BACK)).append(breaches)
             if not breaches:
                 self.waiting.pop(who, None)
@@ -104,6 +111,8 @@ class Members:
             self.waiting[who] = Waiting(before.first if before else run.day, run.day, since, detection)
         for who in [who for who in self.waiting if self.is_gone(who)]:
             del self.waiting[who], self.recent[who]
+        for who in [w for w, each in self.settled.items() if run.day > each.until or self.is_gone(w)]:
+            del self.settled[who]
 
     def is_confirmed(self, who: Member) -> bool:
         """Whether it breaches often enough to count, or so badly that it counts at once."""
@@ -149,8 +158,10 @@ def last_of(first: date, length: timedelta) -> date:
     return first + max(-(-length // A_DAY), 1) * A_DAY - A_DAY
 
 
-def because_gone(who: Collection[Member], members: Members) -> str:
-    """Why the last members that breached are no longer there, as a clause."""
-    reasons = sorted({members.why_gone(each) for each in who})
+def because_gone(why: Iterable[str]) -> str:
+    """Why members that breached are no longer there, as a clause; empty if none has gone."""
+    reasons = sorted(set(why))
+    if not reasons:
+        return ""
     more = f", and {len(reasons) - 1} more of its members are not" if len(reasons) > 1 else ""
     return f"{reasons[0]}{more}"

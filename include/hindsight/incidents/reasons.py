@@ -7,7 +7,8 @@ from datetime import date
 from zoneinfo import ZoneInfo
 
 from hindsight.domain.records import Action, Detection, Member
-from hindsight.domain.values import Resolution, Severity
+from hindsight.domain.values import IncidentClass, Resolution, Severity
+from hindsight.incidents.history import class_words
 from hindsight.incidents.judgements import family_of, worst_first
 from hindsight.incidents.states import Acknowledgement
 from hindsight.wording import calendar, clean, counted, headline, name, shorten
@@ -29,20 +30,38 @@ def joining(joined: Mapping[Member, Detection], zone: ZoneInfo) -> str:
 
 
 def rising(before: Severity, now: Severity, why: str) -> str:
-    """That it is graver than it ever was."""
+    """That it is graver than it was."""
     return f"{before} became {now}: {why}"
 
 
-def ending(enough: int, gone: str, last_breach: date) -> str:
-    """Why the data say that it is over: all were clear often enough, or the last ones are gone."""
+def ending(enough: int, gone: str, left: str, last_breach: date) -> str:
+    """Why the data say that it is over: the last ones are gone, or all were clear often enough but those that
+    had left before.
+    """
     times = "" if enough == 1 else f" {enough} times in a row"
-    return f"{gone or f'every member was clear{times}'}; the last breach was on {calendar(last_breach)}"
+    clear = f"every member that is still judged was clear{times}; {left}" if left else ""
+    why = gone or clear or f"every member was clear{times}"
+    return f"{why}; the last breach was on {calendar(last_breach)}"
 
 
-def reminding(since: date, day: date, worst: Detection, zone: ZoneInfo) -> str:
-    """That it lasts and nobody sees to it."""
+def reminding(
+    since: date, day: date, lapsed: tuple[str, date] | None, worst: Detection, zone: ZoneInfo
+) -> str:
+    """That it lasts and nobody sees to it, or nobody any more."""
     lasts = counted((day - since).days, "day")
-    return f"open for {lasts} and nobody has taken it on: {headline(worst, zone)}"
+    ended = f"the acknowledgement of {name(lapsed[0])} ended on {calendar(lapsed[1])}" if lapsed else ""
+    return f"open for {lasts} and {ended or 'nobody has taken it on'}: {headline(worst, zone)}"
+
+
+def unconfirmed(often: int, wanted: int) -> str:
+    """That what breaches does not breach often enough yet."""
+    return f"not confirmed yet: {often} of the {wanted} breaches among three judgements that it takes"
+
+
+def explained(incident_class: IncidentClass, opened_on: date) -> str:
+    """What else is wrong, so that a warning says nothing."""
+    what = f"the {class_words(incident_class)} incident of {calendar(opened_on)}"
+    return f"held back while {what} is open, which may explain it"
 
 
 def taking_on(taken: Acknowledgement, reason: str) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import deque
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
@@ -16,8 +17,9 @@ from hindsight.domain.values import Horizon, IncidentClass
 from hindsight.incidents.course import Course
 from hindsight.incidents.history import EXPLAINING, Case, History, Transition
 from hindsight.incidents.judgements import run_days
-from hindsight.incidents.line import Line, is_inhibited
+from hindsight.incidents.line import Line, explaining
 from hindsight.incidents.members import Members
+from hindsight.windows import run_day, start_of
 
 RULE = IncidentRule()
 ORDER = (*EXPLAINING, *(kind for kind in IncidentClass if kind not in EXPLAINING))
@@ -81,24 +83,30 @@ def _lines(
     rule: IncidentRule,
     actions: Iterable[Action],
 ) -> list[Line]:
-    """Every class, replayed day by day: what people did before a day was judged, then its judgements.
+    """Every class, replayed day by day: what was judged, and what people did in between.
 
     The classes that explain others come first, so that what they say of a day is known.
     """
     lines = {kind: Line(kind, zone, rule, Members(rule, zone)) for kind in ORDER}
-    done: dict[date, list[Action]] = {}
-    for action in sorted(actions, key=lambda action: (action.day, action.at, action.id)):
-        done.setdefault(action.day, []).append(action)
-    runs = {run.day: run for run in run_days(detections, zone, at)}
-    for day in sorted(runs.keys() | done.keys()):
-        for action in done.get(day, ()):
+    done = sorted(((_after(each, zone), each) for each in actions), key=lambda d: (d[0], d[1].at, d[1].id))
+    waiting = deque(done)
+    for run in run_days(detections, zone, at, [after for after, _ in done]):
+        while waiting and waiting[0][0] < run.until:
+            action = waiting.popleft()[1]
             lines[action.incident_class].act(action)
-        if (run := runs.get(day)) is None:
-            continue
         for kind, line in lines.items():
-            explained = kind is IncidentClass.PERFORMANCE
-            line.judge(run, inhibited=explained and is_inhibited(run, [lines[k] for k in EXPLAINING], kind))
+            by = [lines[k] for k in EXPLAINING] if kind is IncidentClass.PERFORMANCE else []
+            line.judge(run, explained=explaining(run, by, kind))
+    for _, action in waiting:
+        lines[action.incident_class].act(action)
     return list(lines.values())
+
+
+def _after(action: Action, zone: ZoneInfo) -> datetime:
+    """The instant up to which all that was judged counts before what a person did."""
+    if action.follows is not None and run_day(action.follows, zone) == action.day:
+        return action.follows
+    return start_of(action.day, zone)
 
 
 def _identify(

@@ -36,10 +36,14 @@ class Revision:
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """An incident that stands otherwise than people were last told; `reason` is the sentence to tell them."""
+    """An incident that stands otherwise than people were last told; `reason` is the sentence to tell them.
+
+    `withdrawn` is the incident as it last stood, where there is none any more.
+    """
 
     incident_id: str
     reason: str
+    withdrawn: Incident | None = None
 
 
 def revisions(
@@ -82,16 +86,16 @@ def corrections(
     of its end, is told as that, and corrects nothing.
     """
     now = {incident.id: incident for incident in incidents}
-    open_classes = {incident.incident_class for incident in incidents if incident.is_open}
     found = []
     for before in sorted(stored, key=lambda incident: (incident.opened_on, incident.id)):
         after = now.get(before.id)
         what = f"the {class_words(before.incident_class)} incident of {calendar(before.opened_on)}"
-        removed = _removed(before, rules)
+        removed, withdrawn = _removed(before, rules), None
         if before.told_on is None:
             continue
-        if after is None and before.is_open and before.incident_class not in open_classes:
+        if after is None and before.is_open:
             reason = f"{what} is withdrawn: {removed or 'recomputed days no longer show it'}"
+            withdrawn = before
         elif after is not None and before.is_open and after.resolved_on is not None:
             if after.resolution not in _BY_DATA:
                 continue
@@ -103,7 +107,7 @@ def corrections(
             reason = f"{what} was told as resolved, but recomputed days show it still open"
         else:
             continue
-        found.append(Correction(before.id, reason))
+        found.append(Correction(before.id, reason, withdrawn))
     return tuple(found)
 
 

@@ -18,10 +18,11 @@ CALMEST = 4
 
 @dataclass(frozen=True, slots=True)
 class Acknowledgement:
-    """Who has taken an incident on, and the last run day for which that holds."""
+    """Who has taken an incident on, how bad it was then, and the last run day for which that holds."""
 
     by: str
     until: date
+    severity: Severity = Severity.CRITICAL
 
 
 @dataclass(slots=True)
@@ -57,13 +58,13 @@ def pause(severity: Severity, rule: IncidentRule) -> int:
     return max(-(-wanted // A_DAY), 1)
 
 
-def clear_to_end(rule: IncidentRule, reopened: int) -> int:
-    """Clear judgements in a row after which a member has recovered: more, the more often it came back.
+def clear_to_end(rule: IncidentRule, again: int) -> int:
+    """Clear judgements in a row after which a member has recovered: more, the more often it was bad again.
 
-    >>> [clear_to_end(IncidentRule(), reopened) for reopened in range(6)]
+    >>> [clear_to_end(IncidentRule(), again) for again in range(6)]
     [2, 4, 6, 8, 8, 8]
     """
-    return rule.recovery * min(1 + reopened, CALMEST)
+    return rule.recovery * min(1 + again, CALMEST)
 
 
 def state_of(*, resolved: bool, acknowledged: bool, recovering: bool, reopened: bool) -> IncidentState:

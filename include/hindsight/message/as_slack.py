@@ -18,10 +18,10 @@ from hindsight.wording import clean, shorten
 
 MAX_BLOCKS = 12  # an incident of each class, what was revised, and some room
 BUDGET = 10_000
-HEADER, SECTION, FIELD, FIELDS = 150, 3_000, 2_000, 10
+HEADER, SECTION, FIELD, FIELDS, ALT = 150, 3_000, 2_000, 10, 1_000
 ITEMS = 0.25  # what a list may keep of a section where the rest wants all of it
 
-_TEXT, _NOTE, _LINE, _URL, _LABEL, _LINKS, _ALT = 500, 150, 300, 500, 75, 4, 1_000
+_TEXT, _NOTE, _LINE, _URL, _LABEL, _LINKS = 500, 150, 300, 500, 75, 4
 _MENTION = re.compile(r"<(?:@[UW][A-Z0-9]+|!subteam\^S[A-Z0-9]+|!here|!channel)>")
 _IN_URL = ":/?#[]@!$&'()*+,;=%~-._"
 _MARK = {Tone.CRITICAL: "🔴", Tone.WARNING: "🟠", Tone.RESOLVED: "🟢", Tone.QUIET: "⚪"}
@@ -48,7 +48,7 @@ def slack_blocks(
         {"type": "section", "text": _plain(document.first_line, _TEXT)},
     ]
     if called := " ".join(_MENTION.findall(mention)[:FIELDS]):
-        head.append(_context([_markdown(called)]))
+        head.append({"type": "section", "text": _markdown(called)})
     foot = [*_picture(image), *_foot(document)]
     room = MAX_BLOCKS - len(head) - len(foot)
     shown = document.sections[: room if len(document.sections) <= room else room - 1]
@@ -56,7 +56,8 @@ def slack_blocks(
     wanted = [sum(map(len, _lines(section))) + _needs(section) for section in shown]
     body = [_section(*each) for each in zip(shown, shares(wanted, left), strict=True)]
     if hidden := len(document.sections) - len(shown):
-        body.append(_context([_plain(f"and {hidden} more; the log has all of it", _NOTE)]))
+        monitor = clean(document.monitor)
+        body.append(_context([_plain(f"and {hidden} more: see `hindsight incidents {monitor}`", _NOTE)]))
     return [*head, *body, *foot]
 
 
@@ -112,7 +113,7 @@ def _picture(image: tuple[str, str] | None) -> list[Block]:
     if image is None:
         return []
     file, alt = image
-    return [{"type": "image", "slack_file": {"id": file}, "alt_text": shorten(clean(alt), _ALT) or "A chart"}]
+    return [{"type": "image", "slack_file": {"id": file}, "alt_text": shorten(clean(alt), ALT) or "A chart"}]
 
 
 def _foot(document: Document) -> list[Block]:

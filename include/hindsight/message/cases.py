@@ -49,7 +49,7 @@ def section(case: Case, decision: Decision, words: Evidence) -> Section:
     missing = is_missing_labels(worst)
     others = [words.member(detection) for detection in case.evidence[1:]]
     return Section(
-        heading=f"{kind}: {incident.severity}, {since(case, decision)}",
+        heading=f"{kind}: {incident.severity}, {since(case, decision, words)}",
         lead=f"{'Labels are missing: ' if missing else ''}{words.lead(worst)}."
         + (f" {_NOT_THE_MODEL}" if missing else ""),
         facts=words.facts(case, _happened(case, today, decision)),
@@ -65,12 +65,16 @@ def news(case: Case, decision: Decision, words: Evidence) -> str:
     today = {each.change: each for each in _today(case, decision)}
     kind = class_words(incident.incident_class)
     if incident.resolved_on is not None:
-        said = f"{kind} {_over(incident)} {lasted(incident.opened_on, incident.resolved_on)}"
+        said = f"{kind} {_over(incident)}, {lasted(incident.opened_on, incident.resolved_on)}"
         if Change.RESOLVED in today and not _has_recovered(incident):
             said += f": {_said(today[Change.RESOLVED])}"
         return f"{said}; was: {words.short(worst)}."
+    more = f" (and {len(case.evidence) - 1:,} more)" if len(case.evidence) > 1 else ""
     if set(today) == {Change.ACKNOWLEDGED}:
-        return f"{_said(today[Change.ACKNOWLEDGED])}. It is: {words.short(worst)}, {since(case, decision)}."
+        return (
+            f"{_said(today[Change.ACKNOWLEDGED])}. It is {grown(incident.severity)}: "
+            f"{words.short(worst)}{more}, since {words.since(incident)}."
+        )
     lead = ""
     if Change.REOPENED in today:
         lead = "back again, "
@@ -78,11 +82,10 @@ def news(case: Case, decision: Decision, words: Evidence) -> str:
         lead = f"now {grown(incident.severity)}, "
     elif set(today) == {Change.REMINDED}:
         lead = f"{_said(today[Change.REMINDED]).partition(': ')[0]}: "
-    begun = since(case, decision)
+    begun = since(case, decision, words)
     if set(today) == {Change.REMINDED}:  # it has said for how long
-        begun = f"since {calendar(incident.since)}"
+        begun = f"since {words.since(incident)}"
     missing = "labels are missing, " if is_missing_labels(worst) else ""
-    more = f" (and {len(case.evidence) - 1:,} more)" if len(case.evidence) > 1 else ""
     amount = f" {words.amount(worst)}." if words.amount(worst) else ""
     return f"{lead}{missing}{words.short(worst)}{more}, {begun}.{amount}" + (
         " Not a statement about the model." if missing else ""
@@ -105,20 +108,17 @@ def state(case: Case, decision: Decision) -> str:
     return f"{watched(worst)} {again}{passed[0]} its bound" if passed else f"{watched(worst)} {again}breaches"
 
 
-def since(case: Case, decision: Decision) -> str:
-    """Since when it has been so, and for how long we have known."""
+def since(case: Case, decision: Decision, words: Evidence) -> str:
+    """Since when it has been so, and since when we have known: by the day, for it may be read late."""
     incident = case.incident
-    days = (decision.day - incident.opened_on).days
     back = [each.day for each in _today(case, decision) if each.change is Change.REOPENED]
     if back:
-        known = "back today" if back[-1] == decision.day else f"back since {calendar(back[-1])}"
-    elif days > 0:
-        known = f"open for {counted(days, 'day')}"
+        known = f"back since {calendar(back[-1])}"
+    elif incident.opened_on < decision.day:
+        known = f"open since {calendar(incident.opened_on)}"
     else:
-        known = (
-            "opened today" if decision.kind not in SUMMARIES else f"opened on {calendar(incident.opened_on)}"
-        )
-    return f"since {calendar(incident.since)}, {known}"
+        known = f"opened on {calendar(incident.opened_on)}"
+    return f"since {words.since(incident)}, {known}"
 
 
 def tone(case: Case) -> Tone:
@@ -151,7 +151,7 @@ def _today(case: Case, decision: Decision) -> list[Transition]:
 
 def _happened(case: Case, today: Sequence[Transition], decision: Decision) -> str:
     """What changed on this day, but for what the heading says already."""
-    if decision.kind in SUMMARIES:
+    if decision.kind in SUMMARIES or {each.change for each in today} == {Change.REMINDED}:
         return ""
     if [each.change for each in today] == [Change.OPENED] and not today[0].because:
         return "" if case.incident.opened_on == decision.day else "opened"

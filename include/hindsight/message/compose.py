@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
 from hindsight.domain.records import Snapshot
 from hindsight.domain.spec import MonitorSpec
+from hindsight.domain.values import Resolution
 from hindsight.explanation import Explanation
 from hindsight.incidents import Revision, class_words
 from hindsight.message.cases import capped, headed, news, section, state, tag, tone
 from hindsight.message.document import About, Chart, Document, Link, Section, Tone
 from hindsight.message.evidence import Evidence, age
-from hindsight.message.standing import about
+from hindsight.message.standing import SETTLE, TAKE_ON, about
 from hindsight.message.summary import backfilled, periodic
-from hindsight.policy import Decision, Kind
+from hindsight.policy import SUMMARIES, Decision, Kind
 from hindsight.wording import calendar, clean, counted, name, shorten, watched
 
 _FIRST_LINE, _TITLE, _LINE, _URL = 300, 150, 400, 500
@@ -42,7 +45,7 @@ def compose(
     before.
     """
     snapshots = tuple(snapshots)
-    words = Evidence(snapshots, ZoneInfo(spec.timezone), explanations)
+    words = Evidence(snapshots, ZoneInfo(spec.timezone), explanations, begun(charts))
     match decision.kind:
         case Kind.REVISED:
             title, first_line, sections = _revised(decision, spec, words)
@@ -93,11 +96,16 @@ def _each(decision: Decision, spec: MonitorSpec, words: Evidence) -> Written:
 def _revised(decision: Decision, spec: MonitorSpec, words: Evidence) -> Written:
     """A note that asks nobody to get up: what was told has changed, and how the incident stands now."""
     monitor = name(spec.monitor)
-    changes = _changes(decision, words)
+    changes = _changes(decision, words) or [f"{shorten(clean(decision.reason), _LINE)}."]
     stands = [f" {_stands(about(case.incident))}." for case in decision.cases if not decision.corrections]
     return (
         f"{monitor}: {counted(len(changes), 'earlier message')} revised",
-        shorten(f"[REVISED] {monitor}: {changes[0]}{''.join(stands[:1])}", _FIRST_LINE),
+        headed(
+            f"[REVISED] {monitor}: ",
+            f"{changes[0]}{''.join(stands[:1])}",
+            f" Owner: {name(spec.owner)}.",
+            _FIRST_LINE,
+        ),
         (),
     )
 
@@ -131,10 +139,22 @@ def _revision(revision: Revision, words: Evidence) -> str:
 
 
 def _about(decision: Decision) -> tuple[About, ...]:
-    """The incidents it names, each with what it tells of it."""
-    return tuple(
-        about(case.incident, (t.change for t in decision.transitions if t.incident_id == case.incident.id))
+    """The incidents it names, each with what it tells of it; what is only summed up has no news."""
+    if decision.kind in SUMMARIES:
+        return tuple(about(case.incident) for case in decision.cases)
+    unheard = decision.kind is not Kind.REVISED
+    named = tuple(
+        about(
+            case.incident,
+            (t.change for t in decision.transitions if t.incident_id == case.incident.id),
+            unheard=unheard,
+        )
         for case in decision.cases
+    )
+    return named + tuple(
+        about(replace(each.withdrawn, resolved_on=decision.day, resolution=Resolution.GONE))
+        for each in decision.corrections
+        if each.withdrawn is not None and each.incident_id not in decision.incidents
     )
 
 
@@ -162,20 +182,33 @@ def _context(decision: Decision, spec: MonitorSpec) -> Iterable[str]:
     lasting = [case.incident for case in decision.cases if case.incident.is_open]
     untaken = [incident for incident in lasting if incident.acknowledged_by is None]
     if untaken and decision.kind is not Kind.REVISED:
-        yield f"To take it on and stop reminders: hindsight acknowledge {monitor} {untaken[0].id}"
+        yield f"{TAKE_ON}hindsight acknowledge {monitor} {untaken[0].id}"
     if lasting and decision.kind is not Kind.REVISED:
-        about_it = f"--class {lasting[0].incident_class}"
-        yield f"To hear no more of it: hindsight silence {monitor} {about_it} --for 7d --reason WHY"
+        ways = "--as expected --reason WHY (or as fixed, no_action, false_positive)"
+        yield f"{SETTLE}hindsight resolve {monitor} {lasting[0].id} {ways}"
     if decision.also_open:
         known = [
             f"{class_words(c.incident.incident_class)} since {calendar(c.incident.since)}"
             for c in decision.also_open
         ]
         yield f"Also open, told before: {', '.join(capped(known))}."
-    if len(decision.incidents) > 1 or (decision.incidents and not untaken):
+    if len(decision.incidents) > 1 or (decision.incidents and not lasting):
         named = "Incidents" if len(decision.incidents) > 1 else "Incident"
         yield f"{named}: {', '.join(capped(decision.incidents))}"
     yield f"Why this message: {shorten(clean(decision.reason), _LINE)}."
+
+
+def begun(charts: Iterable[Chart]) -> dict[str, datetime]:
+    """The first hours of incidents of hourly monitors, by the monitor's clock, where a chart shows them."""
+    return {
+        chart.incident: chart.shaded[0]
+        for chart in charts
+        if chart.shaded is not None and isinstance(chart.shaded[0], datetime)
+        for point in chart.points
+        if point.day == chart.shaded[0] and point.value is not None
+        if (point.lower is not None and point.value < point.lower)
+        or (point.upper is not None and point.value > point.upper)
+    }
 
 
 def _is_usable(link: Link) -> bool:

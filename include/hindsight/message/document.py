@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from datetime import date, datetime
 from enum import StrEnum
 from functools import cache
@@ -66,8 +66,10 @@ class Section:
 class About:
     """An incident that a message is about, for receivers that keep incidents themselves.
 
-    `changes` are what happened to it that the message tells, as `Change` calls them; `headline` is one
-    sentence.
+    `changes` are what happened to it that the message tells, as `Change` calls them: none where it only sums
+    up.  `news` says that it has begun, come back or become graver, or is told for the first time, so that
+    somebody may be called; it belongs to the incident and not to the message, for several messages may become
+    one.  `headline` is one sentence.
     """
 
     incident: str
@@ -82,6 +84,7 @@ class About:
     acknowledged_by: str | None = None
     acknowledged_until: date | None = None
     changes: tuple[str, ...] = ()
+    news: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +111,8 @@ class Chart:
     """What a chart of an incident's worst metric shows; it is drawn where the message is sent.
 
     `versions` are days on which another version took over, with its name; `shaded` the incident, from its
-    first day to its last or the day of the message.  `alt` says the same in words and figures.
+    first window to its last or that of the message.  `alt` says the same in words and figures.  `as_share`
+    says that values are parts of a whole, which people read in percent.
     """
 
     incident: str
@@ -118,6 +122,7 @@ class Chart:
     points: tuple[ChartPoint, ...]
     versions: tuple[tuple[date, str], ...] = ()
     shaded: tuple[date, date] | None = None
+    as_share: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +153,7 @@ class Document:
 
 def to_json(document: Document) -> str:
     """The document as canonical JSON: equal documents give equal text, to the byte."""
-    return json.dumps(asdict(document), sort_keys=True, separators=(",", ":"), default=_plain_value)
+    return json.dumps(document, sort_keys=True, separators=(",", ":"), default=_plain_value)
 
 
 def from_json(text: str) -> Document:
@@ -180,11 +185,18 @@ def _read(hint: Any, value: Any) -> Any:
 
 
 @cache
+def _names(cls: type) -> tuple[str, ...]:
+    return tuple(each.name for each in fields(cls))
+
+
+@cache
 def _kinds(cls: type) -> dict[str, Any]:
     return get_type_hints(cls)
 
 
-def _plain_value(value: object) -> str:
+def _plain_value(value: object) -> str | dict[str, Any]:
     if isinstance(value, date):
         return value.isoformat()
+    if is_dataclass(value):
+        return {each: getattr(value, each) for each in _names(value.__class__)}
     raise TypeError(f"a document holds no {type(value).__name__}, yet one was found: {value!r}")

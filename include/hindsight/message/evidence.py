@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
@@ -30,7 +31,8 @@ from hindsight.wording import (
     side,
 )
 
-_ORDER = ("Likely where", "What changed", "Likely action")
+_FIRST = "Likely action"
+_ORDER = ("Likely where", "What changed", _FIRST)
 _REASON = 280
 _EXPLAINED = 400
 
@@ -43,8 +45,11 @@ class Evidence:
         snapshots: Iterable[Snapshot],
         zone: ZoneInfo,
         explanations: Mapping[str, Explanation | None] = MappingProxyType({}),
+        begun: Mapping[str, datetime] = MappingProxyType({}),
     ) -> None:
+        """`begun` are the first hours of incidents by the monitor's clock, where they have such."""
         self._zone = zone
+        self._begun = begun
         self._explanations = explanations
         self._snapshots = {
             (s.version, s.segment, s.window_start, s.window_end, s.horizon, s.metric): s for s in snapshots
@@ -75,12 +80,14 @@ class Evidence:
         place = [] if worst.version in (UNVERSIONED, ALL) else [f"version {name(worst.version)}"]
         place += [] if worst.segment == ALL else [name(worst.segment)]
         still = f"{len(incident.breaching):,} of {len(incident.members):,} still breach"
+        explained = self._explained(case)
         found = [
-            Fact("Today", happened),
+            Fact("News", happened),
+            *(fact for fact in explained if fact.label == _FIRST),
             Fact("Since", self._since(case)),
             Fact("How sure", f"{self.window(worst)}: {self.sure(worst)}"),
             Fact("Where", "; ".join(place)),
-            *self._explained(case),
+            *(fact for fact in explained if fact.label != _FIRST),
             Fact("Acknowledged", self._acknowledged(incident)),
             Fact("Members", still if len(incident.members) > 1 else ""),
             Fact(
@@ -96,13 +103,19 @@ class Evidence:
         known = f"opened on {calendar(incident.opened_on)}"
         if incident.since != incident.opened_on and worst.horizon.count:
             known += f", when its labels were {age(worst).removeprefix('labels ')}"
-        found = [known if incident.since == incident.opened_on else f"{calendar(incident.since)}; {known}"]
+        is_known = incident.since == incident.opened_on and incident.id not in self._begun
+        found = [known if is_known else f"{self.since(incident)}; {known}"]
         if incident.reopened:
             times = counted(incident.reopened, "time") if incident.reopened > 1 else "once"
             found.append(f"it came back {times}")
         if explained is not None and explained.since is not None:
             found.append(when(explained))
         return "; ".join(found)
+
+    def since(self, incident: Incident) -> str:
+        """The day of the first window that breached, and its hour where that is known."""
+        hour = self._begun.get(incident.id)
+        return calendar(incident.since) if hour is None else f"{calendar(hour)} {hour:%H:%M}"
 
     def _explained(self, case: Case) -> tuple[Fact, ...]:
         """What to look at first; that it could not be told is told, too."""
@@ -130,9 +143,9 @@ class Evidence:
         incident, worst = case.incident, case.evidence[0]
         return (
             Fact("Was", f"{self.short(worst)} ({self.window(worst)})"),
-            Fact("Since", f"{calendar(incident.since)}; opened on {calendar(incident.opened_on)}"),
+            Fact("Since", f"{self.since(incident)}; opened on {calendar(incident.opened_on)}"),
             Fact("Last breach", calendar(incident.last_breach_on)),
-            Fact("Members", f"{len(incident.members):,}"),
+            *([Fact("Members", f"{len(incident.members):,}")] if len(incident.members) > 1 else []),
         )
 
     def amount(self, detection: Detection) -> str:
@@ -188,10 +201,10 @@ class Evidence:
         return snapshot.standard_error if is_same else None
 
 
-def age(detection: Detection) -> str:
+def age(judged: Detection | Snapshot) -> str:
     """How old the labels were."""
-    units = detection.horizon.count
-    unit = "hour" if detection.horizon.unit == "h" else "day"
+    units = judged.horizon.count
+    unit = "hour" if judged.horizon.unit == "h" else "day"
     return f"labels {counted(units, unit)} old" if units else "no labels needed"
 
 

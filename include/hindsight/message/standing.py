@@ -4,7 +4,7 @@ as they stand now.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from types import MappingProxyType
@@ -21,7 +21,15 @@ STANDING = "How it stands now"
 RESOLVED = "Resolved: "
 """What the title of a thread's first message begins with once all of its incidents are over."""
 
-_HEADLINE, _LINE = 400, 300
+NEWS = frozenset({"opened", "reopened", "escalated"})
+"""The changes of an incident for which somebody may be called; recovery is not among them."""
+
+TAKE_ON = "To take it on and stop reminders: "
+SETTLE = "To say why it is over, or that it may go on: "
+"""How the lines of the small print begin that say what one can do about an incident."""
+
+_HEADLINE, _LINE, _OWNER = 400, 300, 80
+_TOLD = " (as told on "
 _ENDED: Mapping[Resolution, str] = MappingProxyType(
     {
         Resolution.RECOVERED: "recovered",
@@ -34,8 +42,12 @@ _ENDED: Mapping[Resolution, str] = MappingProxyType(
 )
 
 
-def about(incident: Incident, changes: Iterable[str] = ()) -> About:
-    """An incident as a message names it; `changes` are what happened to it that the message tells."""
+def about(incident: Incident, changes: Iterable[str] = (), *, unheard: bool = False) -> About:
+    """An incident as a message names it; `changes` are what happened to it that the message tells.
+
+    One that is told without any is news all the same if it was `unheard` until now.
+    """
+    told = tuple(dict.fromkeys(map(str, changes)))
     return About(
         incident=incident.id,
         incident_class=incident.incident_class,
@@ -48,7 +60,8 @@ def about(incident: Incident, changes: Iterable[str] = ()) -> About:
         resolution=incident.resolution,
         acknowledged_by=None if incident.acknowledged_by is None else name(incident.acknowledged_by),
         acknowledged_until=incident.acknowledged_until,
-        changes=tuple(dict.fromkeys(map(str, changes))),
+        changes=told,
+        news=incident.resolved_on is None and bool(NEWS.intersection(told) or (unheard and not told)),
     )
 
 
@@ -79,10 +92,10 @@ def lasted(opened_on: date, resolved_on: date) -> str:
     """How long an incident lasted.
 
     >>> lasted(date(2013, 4, 7), date(2013, 4, 12)), lasted(date(2013, 4, 7), date(2013, 4, 7))
-    ('after 5 days', 'within a day')
+    ('open for 5 days', 'open for less than a day')
     """
     days = (resolved_on - opened_on).days
-    return f"after {counted(days, 'day')}" if days > 0 else "within a day"
+    return f"open for {counted(days, 'day') if days > 0 else 'less than a day'}"
 
 
 def ended(resolution: Resolution | None) -> str:
@@ -101,7 +114,7 @@ def status(now: About, told: About | None = None) -> str:
     >>> opened = About("inc_1", IncidentClass.PERFORMANCE, Severity.WARNING, IncidentState.OPEN,
     ...                "recall is 0.4", date(2013, 4, 5), date(2013, 4, 7))
     >>> status(replace(opened, resolved_on=date(2013, 4, 12), resolution=Resolution.RECOVERED))
-    'resolved on Fri 12 Apr 2013 after 5 days (recovered)'
+    'resolved on Fri 12 Apr 2013, open for 5 days (recovered)'
     >>> status(replace(opened, severity=Severity.CRITICAL), opened)
     'now critical'
     >>> status(replace(opened, acknowledged_by="Ann", acknowledged_until=date(2013, 4, 19)))
@@ -109,7 +122,7 @@ def status(now: About, told: About | None = None) -> str:
     """
     if now.resolved_on is not None:
         end = lasted(now.opened_on, now.resolved_on)
-        return f"resolved on {calendar(now.resolved_on)} {end} ({ended(now.resolution)})"
+        return f"resolved on {calendar(now.resolved_on)}, {end} ({ended(now.resolution)})"
     said = []
     if told is not None and told.severity is not now.severity:
         said.append("now critical" if now.severity is Severity.CRITICAL else f"now a {now.severity}")
@@ -131,7 +144,8 @@ def restated(
     """A thread's first message as its incidents stand now; all that it told stays, and is marked.
 
     `now` are the incidents by id, `notes` what else is to be said of one, such as who silenced it until when.
-    Doing it twice is doing it once, for what an earlier time added is taken away first.
+    What it asked for is left out once it is done: nobody is asked to take on what somebody has taken on, or
+    what is over.  `document` is the message as it was sent; where nothing has changed, this is the same.
     """
     sections = tuple(section for section in document.sections if section.heading != STANDING)
     title = document.title.removeprefix(RESOLVED)
@@ -156,12 +170,57 @@ def restated(
     )
     is_over = all(each.resolved_on is not None for each in named)
     was_over = all(each.resolved_on is not None for each in document.about)
+    has_ended = is_over and not was_over
     return replace(
         document,
         tone=tone,
-        title=f"{RESOLVED}{title}" if is_over and not was_over else title,
+        title=f"{RESOLVED}{title}" if has_ended else title,
+        first_line=_ended_line(document, lines) if has_ended else document.first_line,
         sections=(
             *((standing,) if lines else ()),
-            *(replace(each, tone=tones.get(each.incident, each.tone)) for each in sections),
+            *(_marked(each, tones.get(each.incident, each.tone), document.day) for each in sections),
         ),
+        context=tuple(line for line in document.context if not _is_done(line, named)),
     )
+
+
+def _ended_line(document: Document, lines: Sequence[str]) -> str:
+    """The line that stands alone, of a message all of whose incidents are over."""
+    if document.first_line.startswith(f"[{Tone.RESOLVED.upper()}]"):
+        return document.first_line
+    said = f"all {len(lines)} incidents are over"
+    if len(lines) == 1:
+        said = f"{lines[0][:1].lower()}{lines[0][1:]}"
+    body, owner = parted(document.first_line)
+    _, found, was = body.partition(f"] {document.monitor}: ")
+    line = f"[{Tone.RESOLVED.upper()}] {document.monitor}: {said}; was: {was if found else body}"
+    return shorten(line, _LINE - len(owner)) + owner
+
+
+def parted(line: str) -> tuple[str, str]:
+    """A first line without its end, and its end: whose it is, which stands whatever is cut.
+
+    >>> parted("[WARNING] m: recall is low. Owner: me.")
+    ('[WARNING] m: recall is low.', ' Owner: me.')
+    """
+    at = line.rfind(" Owner: ")
+    return (line[:at], line[at:]) if at >= 0 and len(line) - at <= _OWNER else (line, "")
+
+
+def _marked(section: Section, tone: Tone, day: date) -> Section:
+    """A section of what was told, marked where its incident is over now and was not then."""
+    if tone is not Tone.RESOLVED or section.tone is Tone.RESOLVED or not section.incident:
+        return replace(section, tone=tone)
+    heading = section.heading if _TOLD in section.heading else f"{section.heading}{_TOLD}{calendar(day)})"
+    return replace(section, tone=tone, heading=heading)
+
+
+def _is_done(line: str, named: Iterable[About]) -> bool:
+    """Whether a line of the small print asks for what has been done."""
+    words = line.split()
+    for each in named:
+        over = each.resolved_on is not None
+        asked = (TAKE_ON, SETTLE) if over else (TAKE_ON,)
+        if (over or each.acknowledged_by is not None) and line.startswith(asked) and each.incident in words:
+            return True
+    return False

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from hindsight.domain.records import Incident, Snapshot
 from hindsight.domain.spec import MonitorSpec
-from hindsight.domain.values import ALL, UNVERSIONED, Horizon, Maturity
+from hindsight.domain.values import ALL, UNVERSIONED, Z95, Horizon, Maturity
 from hindsight.incidents import Case, class_words
 from hindsight.message.cases import capped, headed, news, section
 from hindsight.message.document import Fact, Section, Tone
-from hindsight.message.evidence import Evidence, limits_of
+from hindsight.message.evidence import Evidence, age, limits_of
 from hindsight.message.standing import ended, lasted
 from hindsight.policy import Decision, Kind
-from hindsight.windows import midnight
-from hindsight.wording import calendar, clean, counted, figure, interval, name, share, shorten
+from hindsight.windows import midnight, run_day, shift
+from hindsight.wording import calendar, clean, counted, figure, interval, name, share, shorten, window_words
 
 Figure = tuple[Snapshot, Snapshot | None]
 """A metric in a period, and in the one before."""
@@ -35,8 +36,13 @@ def backfilled(decision: Decision, spec: MonitorSpec, words: Evidence) -> Writte
     monitor, days = name(spec.monitor), decision.days
     lasting, over = _parted(decision)
     done = f"{counted(len(days), 'day')} computed, {counted(len(decision.cases), 'incident')}"
-    standing = f" {len(lasting)} still open: {news(lasting[0], decision, words)}" if lasting else ""
-    first_line = shorten(f"[SUMMARY] {monitor}: {done} ({_span(decision)}).{standing}", _FIRST_LINE)
+    standing = f" {len(lasting)} still open. {_worst(lasting[0], decision, words)}" if lasting else ""
+    first_line = headed(
+        f"[SUMMARY] {monitor}: ",
+        f"{done} ({_span(decision)}).{standing}",
+        f" Owner: {name(spec.owner)}.",
+        _FIRST_LINE,
+    )
     sections = (
         *(section(case, decision, words) for case in lasting),
         *_over(over, "Resolved within these days"),
@@ -57,23 +63,26 @@ def periodic(
         if number
     ]
     said = ", ".join(counts) or "all quiet"
-    shown = [_shown(*each) for each in figures_of(snapshots, spec, decision)[:MOST_FIGURES]]
-    standing = f" Worst: {news(lasting[0], decision, words)}" if lasting else ""
-    if not standing and shown:
-        standing = f" {shown[0].label}: {shown[0].value}."
+    measured = figures_of(snapshots, spec, decision)[:MOST_FIGURES]
+    zone = ZoneInfo(spec.timezone)
+    standing = f" {_worst(lasting[0], decision, words)}" if lasting else ""
+    if not standing and measured:
+        standing = f" {_of(measured[0][0])}: {_value(measured[0][0])}{_beside(*measured[0])}."
     first_line = headed(
         f"[{decision.kind.name}] {monitor}: ",
         f"{said} in the {period} ({_span(decision)}).{standing}",
         f" Owner: {name(spec.owner)}.",
         _FIRST_LINE,
     )
-    measured = Section(
-        f"Main figures, each with that of the {period} before", facts=tuple(shown), tone=Tone.QUIET
+    figures = Section(
+        "Main figures, each with that of the window before",
+        facts=tuple(_shown(*each, zone) for each in measured),
+        tone=Tone.QUIET,
     )
     sections = (
         *(section(case, decision, words) for case in lasting),
         *_over(over, f"Ended in this {period}"),
-        *([measured] if shown else []),
+        *([figures] if measured else []),
     )
     return f"{monitor}: {said} in the {period} to {calendar(decision.days.end)}", first_line, sections
 
@@ -131,7 +140,7 @@ def _ended(incident: Incident) -> str:
     end = incident.resolved_on or incident.last_breach_on
     return (
         f"{class_words(incident.incident_class)}, {incident.severity}, {calendar(incident.opened_on)} to "
-        f"{calendar(end)}, {ended(incident.resolution)} {lasted(incident.opened_on, end)}: "
+        f"{calendar(end)}, {ended(incident.resolution)}, {lasted(incident.opened_on, end)}: "
         f"{shorten(clean(incident.headline), _LINE)}"
     )
 
@@ -141,22 +150,60 @@ def _span(decision: Decision) -> str:
     return calendar(days.start) if len(days) == 1 else f"{calendar(days.start)} to {calendar(days.end)}"
 
 
-def _shown(now: Snapshot, before: Snapshot | None) -> Fact:
-    """A metric with its interval, and what it was."""
-    limits = limits_of(now.metric)
-    as_share = now.metric.endswith("_share") or now.metric == "coverage"
-    if now.value is None:
-        said = f"none: {clean(now.reason or now.status)}"
-    else:
-        error = now.standard_error if limits is not None else None
-        said = share(now.value) if as_share else figure(now.value, error)
-        if error and limits is not None:
-            said += f" ({interval(now.value, error, as_share=as_share, ends=limits)})"
-        if before is not None and before.value is not None:
-            was = share(before.value) if as_share else figure(before.value, before.standard_error)
-            said += f"; was {was}"
-            if before.value and now.value != before.value:
-                off = share(abs(now.value - before.value) / abs(before.value))
-                said += f", so {off} {'lower' if now.value < before.value else 'higher'}"
-    of = "" if now.version in (UNVERSIONED, ALL) else f" of {name(now.version)}"
-    return Fact(f"{name(now.metric)}{of}", shorten(said, _LINE))
+def _worst(case: Case, decision: Decision, words: Evidence) -> str:
+    """The gravest incident that is open, for a lock screen."""
+    return f"Worst ({case.incident.severity}): {news(case, decision, words)}"
+
+
+def _shown(now: Snapshot, before: Snapshot | None, zone: ZoneInfo) -> Fact:
+    """A metric of a window, on how much truth it rests, how sure it is, and what it was."""
+    end = run_day(now.window_end, zone)
+    if now.window.unit == "h":
+        end = shift(now.window_end, -1).astimezone(zone)
+    rests = [window_words(now.window, end), f"n = {now.n:,}", age(now)]
+    if now.maturity is not Maturity.MATURE:
+        rests.append(str(now.maturity))
+    said = f"{_value(now)} ({', '.join(rests)}){_sure(now)}{_beside(now, before)}"
+    return Fact(_of(now), shorten(said, _LINE))
+
+
+def _of(snapshot: Snapshot) -> str:
+    version = "" if snapshot.version in (UNVERSIONED, ALL) else f" of {name(snapshot.version)}"
+    return f"{name(snapshot.metric)}{version}"
+
+
+def _value(snapshot: Snapshot) -> str:
+    if snapshot.value is None:
+        return f"none: {clean(snapshot.reason or snapshot.status)}"
+    return share(snapshot.value) if _is_share(snapshot) else figure(snapshot.value, _error(snapshot))
+
+
+def _sure(snapshot: Snapshot) -> str:
+    """Its interval, as a clause."""
+    error, limits = _error(snapshot), limits_of(snapshot.metric)
+    if snapshot.value is None or not error or limits is None:
+        return ""
+    return f", {interval(snapshot.value, error, as_share=_is_share(snapshot), ends=limits)}"
+
+
+def _beside(now: Snapshot, before: Snapshot | None) -> str:
+    """What it was in the window before, and whether that is a difference: chance alone is told as none."""
+    if now.value is None or before is None or before.value is None:
+        return ""
+    was = f"; was {_value(before)}"
+    errors = _error(now), _error(before)
+    if all(errors) and abs(now.value - before.value) <= Z95 * math.hypot(*(each or 0.0 for each in errors)):
+        return f"{was}, no clear difference"
+    if not before.value or now.value == before.value:
+        return was
+    off = share(abs(now.value - before.value) / abs(before.value))
+    return f"{was}, so {off} {'lower' if now.value < before.value else 'higher'}"
+
+
+def _error(snapshot: Snapshot) -> float | None:
+    """The standard error of a value; a count is what it is."""
+    return snapshot.standard_error if limits_of(snapshot.metric) is not None else None
+
+
+def _is_share(snapshot: Snapshot) -> bool:
+    return snapshot.metric.endswith("_share") or snapshot.metric == "coverage"

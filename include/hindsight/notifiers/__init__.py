@@ -17,7 +17,7 @@ import json
 from collections.abc import Iterable, Mapping
 
 from hindsight.domain.values import When
-from hindsight.notifiers.base import BaseNotifier, CannotTell, Parcel, Picture, Sent
+from hindsight.notifiers.base import BaseNotifier, CannotChange, CannotTell, Parcel, Picture, Sent
 from hindsight.notifiers.connection import Connect, ConnectionInfo
 from hindsight.notifiers.email import Email
 from hindsight.notifiers.log import Log
@@ -68,6 +68,7 @@ __all__ = [
     "FALLBACK",
     "NOTIFIERS",
     "BaseNotifier",
+    "CannotChange",
     "CannotTell",
     "Connect",
     "ConnectionInfo",

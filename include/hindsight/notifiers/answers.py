@@ -116,10 +116,10 @@ def not_before(headers: Mapping[str, str], now: datetime) -> datetime | None:
     except (ValueError, OverflowError):
         try:
             moment = parsedate_to_datetime(value)
-        except ValueError:
+            moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        except (ValueError, OverflowError):  # no date, or none that there is in UTC
             return None
-        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return min(max(moment.astimezone(UTC), now), now + LONGEST_WAIT)
+    return min(max(moment, now), now + LONGEST_WAIT)
 
 
 def code_of(text: object, *secrets: str | None) -> str | None:

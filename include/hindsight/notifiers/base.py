@@ -7,15 +7,22 @@ from datetime import datetime
 from typing import Any, ClassVar, Self
 
 from hindsight.domain.values import Hours, IncidentClass, IncidentState, Severity, When
-from hindsight.errors import HindsightError
+from hindsight.errors import DeliveryError, HindsightError
 from hindsight.message import Document
 from hindsight.message.document import About
+from hindsight.message.standing import NEWS
 from hindsight.notifiers.connection import Connect
-from hindsight.policy import SUMMARIES, Kind
 
 
 class CannotTell(HindsightError):
     """Nobody can say whether a message arrived: the channel has no history, or we may not read it."""
+
+
+class CannotChange(DeliveryError):
+    """A message will never show anything else: somebody deleted it, or it is not ours, or too old."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, retry=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,32 +55,26 @@ class Parcel:
 @dataclass(frozen=True, slots=True)
 class Sent:
     """That the receiver has taken a message: what it calls it, and what was left out on the way, in
-    sentences.
+    sentences.  `anew` says that it was to answer a message that is no more, and answers none.
     """
 
     provider_id: str | None = None
     remarks: tuple[str, ...] = ()
-
-
-NEWS = frozenset({"opened", "reopened", "escalated"})
-"""The changes of an incident for which somebody may be called; recovery is not among them."""
+    anew: bool = False
 
 
 def news(parcel: Parcel) -> list[About]:
-    """The open incidents that a message says have begun, come back or become graver; a summary says no news.
+    """The open incidents of which a message has news: they have begun, come back or become graver.
 
-    One that it names without any change had begun unheard, unless the message answers an earlier one.
+    One that it names without such a change had begun unheard, unless the message answers an earlier one.
     """
-    document = parcel.document
-    if document.kind in SUMMARIES:
-        return []
-    first = parcel.thread is None and document.kind != Kind.REVISED
     return [
         each
-        for each in document.about
-        if each.resolved_on is None
+        for each in parcel.document.about
+        if each.news
+        and each.resolved_on is None
         and each.state is not IncidentState.PENDING
-        and (NEWS.intersection(each.changes) if each.changes else first)
+        and (parcel.thread is None or NEWS.intersection(each.changes))
     ]
 
 
@@ -122,5 +123,7 @@ class BaseNotifier:
         raise CannotTell("This channel keeps no history that could be asked.")
 
     def update(self, provider_id: str, document: Document, connect: Connect) -> None:
-        """Have a message show this document instead; doing so twice is doing so once."""
+        """Have a message show this document instead; doing so twice is doing so once.  CannotChange if that
+        will never be.
+        """
         raise NotImplementedError

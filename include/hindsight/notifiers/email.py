@@ -10,7 +10,7 @@ from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from email.message import EmailMessage
+from email.message import EmailMessage, Message
 from email.policy import SMTP
 from typing import Any
 
@@ -95,26 +95,26 @@ class Email(BaseNotifier):
 
     def _given(self, client: smtplib.SMTP, message: EmailMessage) -> dict[str, tuple[int, bytes]]:
         """Whom the server refused, if it took the message for anybody."""
+        failure: Exception
         try:
             return client.send_message(message, to_addrs=[self.recipient] if self.recipient else self.to)
         except smtplib.SMTPRecipientsRefused as error:
             codes = {code for code, _ in error.recipients.values()}
-            raise self._error(
+            failure = self._error(
                 f"refused every recipient ({self._who(error.recipients)})", retry=min(codes) < 500
-            ) from None
+            )
         except smtplib.SMTPResponseException as error:
-            has_chart = any(part.get_content_maintype() == "image" for part in message.walk())
-            if error.smtp_code == _TOO_LARGE and has_chart:
-                raise _TooLarge from None
-            raise self._error(
-                f"answered {error.smtp_code} and refused the message", retry=error.smtp_code < 500
-            ) from None
+            code, has_chart = error.smtp_code, any(_is_image(part) for part in message.walk())
+            failure = self._error(f"answered {code} and refused the message", retry=code < 500)
+            if code == _TOO_LARGE and has_chart:
+                failure = _TooLarge()
         except smtplib.SMTPServerDisconnected:
-            raise self._silence("closed the connection") from None
+            failure = self._silence("closed the connection")
         except smtplib.SMTPException as error:
-            raise self._error(f"cannot take this message ({type(error).__name__})", retry=False) from None
+            failure = self._error(f"cannot take this message ({type(error).__name__})", retry=False)
         except OSError as error:
-            raise self._silence(f"fell silent ({type(error).__name__})") from None
+            failure = self._silence(f"fell silent ({type(error).__name__})")
+        raise failure  # here, so that nothing which quotes the server hangs on it
 
     def _message(self, parcel: Parcel, sender: str) -> EmailMessage:
         document = parcel.document
@@ -154,6 +154,7 @@ class Email(BaseNotifier):
         if info.text("ssl_context") == "none":
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         client: smtplib.SMTP | None = None
+        failure: DeliveryError | None = None
         try:
             if use_ssl:
                 client = smtplib.SMTP_SSL(host, info.port or 465, timeout=timeout, context=context)
@@ -163,10 +164,13 @@ class Email(BaseNotifier):
                 client.starttls(context=context)
             if info.login and info.password:
                 client.login(info.login, info.password)
-        except (smtplib.SMTPException, OSError) as error:
+        except (smtplib.SMTPException, OSError, ValueError) as error:
+            failure = self._unready(error)
+        if failure is not None:
             if client is not None:
                 client.close()
-            raise self._unready(error) from None
+            raise failure  # here, so that no error which knows the password hangs on it
+        assert client is not None
         return client
 
     def _unready(self, error: Exception) -> DeliveryError:
@@ -184,6 +188,12 @@ class Email(BaseNotifier):
                 return self._error(f"answered {error.smtp_code} to the greeting", retry=error.smtp_code < 500)
             case ssl.SSLCertVerificationError():
                 return self._error("shows a certificate that is not trusted", retry=False)
+            case ValueError():  # UnicodeError: a password that is not ASCII, a host that is no name
+                return self._error(
+                    f"cannot be called as the connection describes it ({kind}): smtplib sends no host, login "
+                    "or password but in ASCII",
+                    retry=False,
+                )
             case ssl.SSLError(reason="WRONG_VERSION_NUMBER"):
                 return self._error("does not speak TLS on this port; set the extra disable_ssl", retry=False)
         return self._error(f"could not be reached ({kind}); nothing was sent", retry=True)
@@ -209,6 +219,10 @@ class Email(BaseNotifier):
             retry=True,
             ambiguous=True,
         )
+
+
+def _is_image(part: Message) -> bool:
+    return part.get_content_maintype() == "image"
 
 
 def _header(text: str) -> str:

@@ -17,7 +17,6 @@ from hindsight.notifiers.answers import refusal, words_of
 from hindsight.notifiers.base import BaseNotifier, Parcel, Sent, news
 from hindsight.notifiers.connection import Connect, ConnectionInfo
 from hindsight.notifiers.posting import Answer, post
-from hindsight.policy import SUMMARIES
 
 ADDRESS = "https://events.pagerduty.com"
 PAUSE = timedelta(minutes=3)
@@ -48,7 +47,9 @@ class PagerDuty(BaseNotifier):
     def send(self, parcel: Parcel, connect: Connect) -> Sent:
         """Send an event for each incident that the message changes; returns the key of the gravest one.
 
-        Events that PagerDuty took before one failed are sent again with the message, which does nothing.
+        One that PagerDuty refuses keeps no other from it; the error comes in the end.  Where PagerDuty is
+        away, or has had enough, the rest is not tried.  Events that it took are sent again with the message,
+        which does nothing.
         """
         info = connect(self.connection)
         key = (info.password or info.text("routing_key") or "").strip()
@@ -59,12 +60,21 @@ class PagerDuty(BaseNotifier):
             )
         address = f"{(info.text('base_url') or ADDRESS).rstrip('/')}/v2/enqueue"
         sent: list[str] = []
+        errors: list[DeliveryError] = []
         for action, about in actions(parcel):
             dedup = dedup_key(parcel.document, about)
             body = json.dumps({"routing_key": key, **_event(action, dedup, parcel.document, about)}).encode()
             headers = {"Content-Type": "application/json"}
-            self._taken(post(self._who, address, body, info, headers=headers), key, info)
-            sent.append(dedup)
+            try:
+                self._taken(post(self._who, address, body, info, headers=headers), key, info)
+            except DeliveryError as error:
+                errors.append(error)
+                if error.retry and not error.ambiguous:
+                    break
+            else:
+                sent.append(dedup)
+        if errors:
+            raise next((error for error in errors if error.retry), errors[0])
         if not sent:
             return Sent(remarks=(f"{self._who} keeps incidents, and the message changes none.",))
         return Sent(sent[0])
@@ -96,17 +106,16 @@ def actions(parcel: Parcel) -> Iterator[tuple[str, About]]:
     """What PagerDuty has to do about which incident, gravest first.
 
     What has ended is resolved even if PagerDuty never heard of it, and what is acknowledged in the message
-    that opens it is triggered first: events that fit nothing are dropped there.  A summary triggers nothing,
-    for what it names may be long past.
+    that opens it is triggered first: events that fit nothing are dropped there.  What is only summed up is
+    not triggered, for it may be long past.
     """
     begun = {each.incident for each in news(parcel)}
-    is_summary = parcel.document.kind in SUMMARIES
     for about in parcel.document.about:
         told = set(about.changes)
         if about.resolved_on is not None or about.state is IncidentState.RESOLVED:
             yield "resolve", about
             continue
-        if about.incident in begun or (told & _TOLD and not is_summary):
+        if about.incident in begun or told & _TOLD:
             yield "trigger", about
         if about.state is IncidentState.ACKNOWLEDGED and "acknowledged" in told:
             yield "acknowledge", about

@@ -51,7 +51,9 @@ def post(
     """The answer to a POST, whatever its status; DeliveryError, which names `who` only, if there is none."""
     try:
         answer: Answer | DeliveryError = _post(who, address, body, info, headers, timeout)
-    except (ImportError, OSError, RuntimeError, ValueError) as error:  # a proxy or an address that is none
+    except OSError as error:  # certificates that cannot be read just now
+        answer = unreached(who, type(error).__name__)
+    except (ImportError, RuntimeError, ValueError) as error:  # a proxy or an address that is none
         answer = uncallable(who, type(error).__name__)
     if isinstance(answer, DeliveryError):
         raise answer  # here, so that no error which knows the address hangs on it

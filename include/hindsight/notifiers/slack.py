@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from hindsight.domain.values import Severity
 from hindsight.errors import DeliveryError
 from hindsight.message import Document
-from hindsight.notifiers.base import BaseNotifier, Parcel, Sent, news
+from hindsight.notifiers.base import BaseNotifier, CannotChange, Parcel, Sent, news
 from hindsight.notifiers.connection import Connect
 from hindsight.notifiers.slack_api import Place, Refused, SlackApi
 from hindsight.notifiers.slack_files import Image, upload
-from hindsight.notifiers.slack_find import EVENT_TYPE, THREAD_GONE, find
+from hindsight.notifiers.slack_find import EVENT_TYPE, THREAD_GONE, UNCHANGEABLE, find
 from hindsight.notifiers.slack_forms import MENTION, MENTION_WORDS, Form, Forms, mentioned
 
 _TOO_MUCH = {"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "msg_too_long"}
@@ -70,7 +70,8 @@ class Slack(BaseNotifier):
                 if refused.code not in THREAD_GONE:
                     raise
             gone = f"{api.who} has no such thread any more: the message went to the channel itself."
-            return self._sent(api, forms, (*remarks, gone), channel=thread.channel, **options)
+            sent = self._sent(api, forms, (*remarks, gone), channel=thread.channel, **options)
+            return replace(sent, anew=True)
         except Refused as refused:
             raise self._refusal(api, refused, self.channel) from None
 
@@ -85,13 +86,14 @@ class Slack(BaseNotifier):
         api = SlackApi.of(self.connection, connect(self.connection))
         place = Place.parse(provider_id)
         if place is None:
-            raise DeliveryError(f"{provider_id!r} names no message of Slack.", retry=False)
+            raise CannotChange(f"{provider_id!r} names no message of Slack.")
         alt = document.charts[0].alt if document.charts else document.first_line
         forms = Forms(document, Image(place.file, alt) if place.file else None, pause=0, nothing=[])
         try:
             _say(api, "chat_update", forms, channel=place.channel, ts=place.ts)
         except Refused as refused:
-            raise self._refusal(api, refused, place.channel, "update of the message in") from None
+            error = self._refusal(api, refused, place.channel, "update of the message in")
+            raise (CannotChange(str(error)) if refused.code in UNCHANGEABLE else error) from None
 
     def _sent(self, api: SlackApi, forms: Forms, remarks: tuple[str, ...], **options: Any) -> Sent:
         answer, form = _say(api, "chat_postMessage", forms, **options)

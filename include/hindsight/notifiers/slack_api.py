@@ -94,13 +94,14 @@ class SlackApi:
         from slack_sdk.errors import SlackApiError, SlackClientError
 
         try:
-            response = getattr(self.client, method)(**arguments)
+            found: dict[str, Any] = getattr(self.client, method)(**arguments).data
         except SlackApiError as error:
-            raise self._refused(error) from None
+            failure = self._refused(error)
         except (OSError, HTTPException, SlackClientError, ValueError) as error:
-            raise no_answer(self.who, error) from None
-        found: dict[str, Any] = response.data
-        return found
+            failure = no_answer(self.who, error)
+        else:
+            return found
+        raise failure  # here, so that no error which knows the token hangs on it
 
     def _refused(self, error: SlackApiError) -> Exception:
         """What `ok: false` means; an answer without a code is judged by its status."""

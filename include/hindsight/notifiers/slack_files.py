@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from hindsight.errors import DeliveryError
-from hindsight.message.as_slack import Block
+from hindsight.message.as_slack import ALT
 from hindsight.notifiers.base import Picture
 from hindsight.notifiers.posting import post
 from hindsight.notifiers.slack_api import Refused, SlackApi
 from hindsight.wording import clean, shorten
 
-ALT = 1_000
 _TIMEOUT = 10
 
 
@@ -22,11 +21,6 @@ class Image:
 
     file: str
     alt: str
-
-    def block(self, room: int) -> Block:
-        """The block that shows it; `room` is how many characters its words may take."""
-        words = shorten(clean(self.alt), max(min(room, ALT), 100)) or "chart"
-        return {"type": "image", "slack_file": {"id": self.file}, "alt_text": words}
 
 
 def upload(api: SlackApi, pictures: tuple[Picture, ...]) -> tuple[Image | None, tuple[str, ...]]:

@@ -14,11 +14,14 @@ from hindsight.notifiers.slack_api import Place, Refused, SlackApi
 EVENT_TYPE = "hindsight_notification"
 """Names our messages in Slack's metadata; the payload is the outbox key, by which one is found again."""
 
-MARGIN = timedelta(minutes=10)
-"""How far Slack's clock may be behind ours."""
+MARGIN = timedelta(days=1)
+"""How far Slack's clock may be behind the store's: a key is one message's alone, and a day is soon read."""
 
 THREAD_GONE = {"thread_not_found", "message_not_found", "cannot_reply_to_message"}
 """What Slack says of an answer to a message that was deleted."""
+
+UNCHANGEABLE = {"message_not_found", "cant_update_message", "edit_window_closed"}
+"""What Slack says of an update that will never be; whatever else it says somebody may mend."""
 
 _ID = re.compile(r"[CGD][A-Z0-9]{6,}")
 _AT_ONCE, _CHANNELS, _MOST_PAGES = 200, 1_000, 50

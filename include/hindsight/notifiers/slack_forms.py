@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-from hindsight.message import Document, Section, plain, slack_blocks, slack_text
-from hindsight.message.as_slack import BUDGET, MAX_BLOCKS, Block
+from hindsight.message import Document, plain, slack_blocks, slack_text
+from hindsight.message.as_slack import Block
 from hindsight.notifiers.slack_files import Image
 
 FILE_PAUSE = 1.0
@@ -60,20 +60,8 @@ class Forms:
         yield Form({"text": self._fenced(), "blocks": self.nothing}, plainly)
 
     def _blocks(self, image: Image | None) -> list[Block]:
-        """The document's blocks with ours among them, no more than a message may have."""
-        ours = bool(image) + bool(self.mentions)
-        sections = self.document.sections
-        made, kept = slack_blocks(self.document), min(len(sections), MAX_BLOCKS)
-        while len(made) + ours > MAX_BLOCKS and kept > 1:
-            kept -= 1
-            rest = Section(f"and {len(sections) - kept} more; the log has all of it")
-            made = slack_blocks(replace(self.document, sections=(*sections[:kept], rest)))
-        foot = len(made)
-        while foot and made[foot - 1]["type"] == "context":
-            foot -= 1
-        shown = [image.block(BUDGET - _length(made))] if image else []
-        called = [_called(self.mentions)] if self.mentions else []
-        return [*made[:foot], *shown, *called, *made[foot:]]
+        shown = (image.file, image.alt) if image else None
+        return slack_blocks(self.document, image=shown, mention=self.mentions)
 
     def _fenced(self) -> str:
         """The plain message for a Slack that will not take the blocks."""
@@ -92,17 +80,3 @@ def mentioned(who: str) -> str:
     if who in ("here", "channel"):
         return f"<!{who}>"
     return f"<!subteam^{who}>" if who.startswith("S") else f"<@{who}>"
-
-
-def _called(mentions: str) -> Block:
-    return {"type": "section", "text": {"type": "mrkdwn", "text": mentions, "verbatim": True}}
-
-
-def _length(blocks: list[Block]) -> int:
-    """The characters of all text in these blocks."""
-    texts = (
-        text
-        for block in blocks
-        for text in (block.get("text"), *block.get("fields", ()), *block.get("elements", ()))
-    )
-    return sum(len(text["text"]) for text in texts if text)

@@ -5,12 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http.client import HTTPException
+from typing import TYPE_CHECKING
 
 from hindsight.errors import DeliveryError
 from hindsight.message import slack_blocks, slack_text
 from hindsight.notifiers.answers import SILENT, code_of, no_answer, refusal
 from hindsight.notifiers.base import BaseNotifier, Parcel, Sent
 from hindsight.notifiers.connection import Connect, ConnectionInfo
+
+if TYPE_CHECKING:
+    from slack_sdk.webhook import WebhookResponse
 
 _DEFAULT = "hooks.slack.com/services"
 
@@ -43,14 +47,16 @@ class SlackWebhook(BaseNotifier):
         )
         client.proxy = info.text("proxy")  # see slack_api
         try:
-            answer = client.send(
+            answer: WebhookResponse | DeliveryError = client.send(
                 text=slack_text(document),
                 blocks=slack_blocks(document),
                 unfurl_links=False,
                 unfurl_media=False,
             )
         except (OSError, HTTPException, SlackClientError, ValueError) as error:
-            raise no_answer(who, error) from None
+            answer = no_answer(who, error)
+        if isinstance(answer, DeliveryError):
+            raise answer  # here, so that no error which knows the address hangs on it
         if answer.status_code != 200 or answer.body.lstrip().startswith("<"):
             code, headers = code_of(answer.body.strip(), info.password, info.host), dict(answer.headers)
             raise refusal(who, answer.status_code, code, headers, now=datetime.now(UTC))

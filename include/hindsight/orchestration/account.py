@@ -1,7 +1,7 @@
 """An account of a monitor's incidents: as they stand, what people did, what is silenced, who was told what.
 
-The command line, the HTTP interface and the page show the same one.  All of it is read in one view of the
-store; to change something there is `hindsight.pipeline.acts`.
+The command line, the HTTP interface and the page show the same one.  To change something there is
+`hindsight.pipeline.acts`.
 """
 
 from __future__ import annotations
@@ -9,26 +9,33 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, TypeVar
+from zoneinfo import ZoneInfo
 
-from hindsight.domain.records import Action, Delivery, Incident, Notification, Silence, Thread
+from hindsight.domain.records import Action, Delivery, Incident, Notification, Silence
 from hindsight.domain.values import IncidentState, Length
 from hindsight.errors import HindsightError
 from hindsight.notifiers import FALLBACK, BaseNotifier, channels
-from hindsight.orchestration.places import last_day
+from hindsight.policy.silence import covers, lasts
+from hindsight.windows import run_day
 from hindsight.wording import name
 
 if TYPE_CHECKING:
+    import sqlalchemy as sa
+
     from hindsight.domain.spec import MonitorSpec
     from hindsight.store import Store
 
 SHORT: Final = 10
 """Characters of an id that a table shows: `inc_` or `sil_` and six digits."""
 
+LEAST_DIGITS: Final = 4
+"""Digits of an id without which nothing is done to what it names."""
+
 MOST_MESSAGES: Final = 1000
-"""How far back the account goes in messages; the store has all."""
+"""How many messages of an incident are told of, the newest; the store has all."""
 
 IDENTITY: Final = re.compile(r"[a-z]{1,8}(_[0-9a-f]{0,64})?")
 """An id, or the beginning of one."""
@@ -42,38 +49,74 @@ class Unknown(HindsightError):
 
 @dataclass(frozen=True)
 class Account:
-    """What is known of the incidents of a monitor; the newest incident and the latest message come first."""
+    """What is known of the incidents of a monitor, the newest first; `next_day` is the next run day."""
 
     incidents: tuple[Incident, ...]
     actions: tuple[Action, ...]
     silences: tuple[Silence, ...]
-    messages: tuple[tuple[int, Notification], ...]
-    threads: tuple[Thread, ...]
+    next_day: date
 
     def actions_on(self, incident: Incident) -> tuple[Action, ...]:
         """What was done to an incident, oldest first."""
         return tuple(action for action in self.actions if action.incident == incident.id)
 
-    def messages_on(self, incident: Incident) -> tuple[tuple[int, Notification], ...]:
-        """The messages that name an incident."""
-        return tuple(each for each in self.messages if incident.id in each[1].incidents)
-
     def silences_on(self, incident: Incident) -> tuple[Silence, ...]:
-        """The silences that keep any part of an incident quiet, those that are over included."""
-        return tuple(each for each in self.silences if concerns(each, incident))
+        """The silences that keep an incident quiet, or did at some time while it was open."""
+        return tuple(
+            each
+            for each in self.silences
+            if covers(each, incident)
+            and (incident.resolved_on is None or each.start <= incident.resolved_on)
+            and last_silent(each) >= max(each.start, incident.opened_on)
+        )
+
+    @property
+    def lasting(self) -> tuple[Silence, ...]:
+        """The silences that hold on the next run day, or will later."""
+        return tuple(each for each in self.silences if lasting(each, self.next_day))
+
+    @property
+    def ended(self) -> tuple[Silence, ...]:
+        """The silences that are over."""
+        return tuple(each for each in self.silences if not lasting(each, self.next_day))
 
 
-def account(store: Store, monitor: str) -> Account:
-    """Read all of it at once."""
+def account(store: Store, monitor: str, spec: MonitorSpec | None, now: datetime) -> Account:
+    """Read all of it at once; `spec` is None where the monitor's file is wrong or gone."""
     with store.reading() as connection:
-        incidents = store.incidents(connection, monitor)
         return Account(
-            incidents=newest_first(incidents),
+            incidents=newest_first(store.incidents(connection, monitor)),
             actions=tuple(store.actions(connection, monitor)),
             silences=tuple(store.silences(connection, monitor)),
-            messages=tuple(store.newest_messages(connection, monitor, MOST_MESSAGES)),
-            threads=tuple(store.threads(connection, monitor)),
+            next_day=next_run_day(store, connection, monitor, spec, now),
         )
+
+
+def next_run_day(
+    store: Store, connection: sa.Connection, monitor: str, spec: MonitorSpec | None, now: datetime
+) -> date:
+    """The run day after the newest that was judged, as acts count days; where nothing was, the present one.
+
+    Without its file nobody knows where a monitor's days begin: then it is the earliest that it can be, for to
+    call a silence over that still holds would be worse than the reverse.
+    """
+    if spec is None:
+        judged = store.newest_judged(connection, monitor)
+        return (judged or now).astimezone(UTC).date() - timedelta(days=1)
+    here = ZoneInfo(spec.timezone)
+    judged = store.newest_judged(connection, monitor, [each.name for each in spec.detectors])
+    return run_day(now, here) if judged is None else run_day(judged, here) + timedelta(days=1)
+
+
+def messages_on(
+    store: Store, incident: Incident, limit: int = MOST_MESSAGES, *, whole: bool = False
+) -> tuple[tuple[tuple[int, Notification], ...], int]:
+    """The newest messages that name an incident, and how many do; only `whole` ones have their document."""
+    with store.reading() as connection:
+        found = store.messages_about(connection, incident.monitor, incident.id, limit, whole=whole)
+        full = len(found) == limit
+        number = store.count_about(connection, incident.monitor, incident.id) if full else len(found)
+    return tuple(found), number
 
 
 def newest_first(incidents: Iterable[Incident]) -> tuple[Incident, ...]:
@@ -94,31 +137,22 @@ def wanted(
     )
 
 
-def concerns(silence: Silence, incident: Incident) -> bool:
-    """Whether a silence matches the class of an incident, and any of its members."""
-    if silence.incident_class not in (None, incident.incident_class):
-        return False
-    return any(
-        silence.detector in (None, each.detector)
-        and silence.version in (None, each.version)
-        and silence.segment in (None, each.segment)
-        for each in incident.members
-    )
+def lasting(silence: Silence, next_day: date) -> bool:
+    """Whether a silence holds on the next run day, or will later: the rule by which it can still be ended."""
+    return lasts(silence, max(next_day, silence.start))
 
 
-def lasting(silences: Iterable[Silence], today: date) -> tuple[Silence, ...]:
-    """The silences that hold on this day, or will."""
-    return tuple(each for each in silences if each.ended_on is None and each.until >= today)
+def last_silent(silence: Silence) -> date:
+    """The last run day on which a silence held, or will."""
+    if silence.ended_on is None:
+        return silence.until
+    return min(silence.until, silence.ended_on - timedelta(days=1))
 
 
-def present_day(now: datetime) -> date:
-    """The day by which a silence is over or not: today, or where the logs end (`HINDSIGHT_LAST_DAY`)."""
-    last, today = last_day(), now.date()
-    return today if last is None else min(last, today)
-
-
-def identified(rows: Iterable[Row], identity: str, what: str) -> Row:
+def identified(rows: Iterable[Row], identity: str, what: str, *, digits: int = 0) -> Row:
     """The one whose id is this, or begins with it; Unknown, with the cure, if there is none or are several.
+
+    Who wants to change something must give so many `digits` of it, that no other is meant.
 
     >>> identified([], "inc_ab", "incident")
     Traceback (most recent call last):
@@ -132,6 +166,8 @@ def identified(rows: Iterable[Row], identity: str, what: str) -> Row:
     told = name(identity) or "''"
     found = [each for each in every if each.id.startswith(identity)] if IDENTITY.fullmatch(identity) else []
     if len(found) == 1:
+        if len(identity.partition("_")[2]) < digits:
+            raise Unknown(f"{told} is too little of an id to act on: write more of {found[0].id}.")
         return found[0]
     if not found:
         raise Unknown(f"There is no {what} {told}.")

@@ -13,9 +13,10 @@ from typing import Final
 from urllib.parse import quote
 
 from airflow.api_fastapi.core_api.security import get_user
-from fastapi import Depends, FastAPI, HTTPException, Request, Response, status
+from fastapi import Depends, FastAPI, Request, Response, status
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse
+from starlette.exceptions import HTTPException
 
 from hindsight.errors import HindsightError, StoreError
 from hindsight.orchestration import api_incidents, pages
@@ -31,6 +32,12 @@ HEADERS: Final = {
     "Cache-Control": "no-store",
 }
 """No script at all, nothing from elsewhere, and framed by Airflow's own pages only."""
+
+WORDS: Final = {
+    "Not Found": "There is nothing at this address.",
+    "Method Not Allowed": "This address does not take such a request.",
+}
+"""What the router says, in sentences."""
 
 LOGGER = logging.getLogger(__name__)
 
@@ -68,15 +75,27 @@ def wants_page(request: Request) -> bool:
 
 
 def refused(request: Request, error: Exception) -> Response:
-    """Say no; whoever is not signed in and came by a link is led to Airflow's login and back."""
+    """Say no; whoever is not signed in, or no longer, and came by a link is led to Airflow's login and back.
+
+    FastAPI's own exceptions are of this kind, and so is what the router says of an address that is none.
+    """
     assert isinstance(error, HTTPException)
+    said = WORDS.get(error.detail, error.detail)
     if not wants_page(request):
-        return JSONResponse({"detail": error.detail}, error.status_code, error.headers)
-    if error.status_code == status.HTTP_401_UNAUTHORIZED and request.method == "GET":
+        return JSONResponse({"detail": said}, error.status_code, error.headers)
+    if request.method == "GET" and is_unknown(request, error):
         airflow = request.scope.get("app_root_path", "")
         back = f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
         return RedirectResponse(f"{airflow}/api/v2/auth/login?next={quote(back)}", status.HTTP_303_SEE_OTHER)
-    return problem_page(request, str(error.detail), error.status_code)
+    return problem_page(request, str(said), error.status_code)
+
+
+def is_unknown(request: Request, error: HTTPException) -> bool:
+    """Whether nobody knows who asks: no token, or a cookie of when Airflow had another secret."""
+    if error.status_code == status.HTTP_401_UNAUTHORIZED:
+        return True
+    is_stale = (error.status_code, error.detail) == (status.HTTP_403_FORBIDDEN, "Invalid JWT token")
+    return is_stale and "authorization" not in request.headers
 
 
 def malformed(request: Request, error: Exception) -> Response:

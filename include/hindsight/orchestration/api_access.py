@@ -7,9 +7,8 @@ a request that changes something must come from a page of this server, or carry 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
 
 from airflow.api_fastapi.app import get_auth_manager
@@ -18,15 +17,14 @@ from airflow.configuration import conf
 from fastapi import Depends, HTTPException, Path, Request, status
 
 from hindsight.config import Loaded
-from hindsight.orchestration.factory import PREFIX, monitors
+from hindsight.orchestration import files
+from hindsight.orchestration.factory import PREFIX
+from hindsight.orchestration.files import NAME
 from hindsight.orchestration.places import monitors_folder
 
 if TYPE_CHECKING:
     from airflow.api_fastapi.auth.managers.base_auth_manager import ResourceMethod
     from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
-
-NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,62}")
-"""What a monitor may be called; a path can be nothing else."""
 
 MonitorName = Annotated[str, Path(description="The name of a monitor, as in its file.")]
 
@@ -48,7 +46,7 @@ read, write = may("GET"), may("PUT")
 
 def monitor_of(monitor: MonitorName) -> Loaded:
     """The monitor's file, sound or not; 404 if nobody wrote one."""
-    found = monitors(monitors_folder(), only=PREFIX + monitor) if NAME.fullmatch(monitor) else []
+    found = files.monitors(monitors_folder(), monitor) if NAME.fullmatch(monitor) else []
     if not found:
         raise no_such_monitor()
     return found[0]

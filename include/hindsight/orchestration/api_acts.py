@@ -21,7 +21,7 @@ from hindsight.domain.records import Incident, Silence
 from hindsight.domain.spec import MonitorSpec
 from hindsight.domain.values import IncidentClass, Resolution
 from hindsight.message import Link
-from hindsight.orchestration.account import Account, account, identified
+from hindsight.orchestration.account import LEAST_DIGITS, Account, account, identified, newest_first
 from hindsight.orchestration.api_runtime import api_runtime
 from hindsight.orchestration.places import PAGES
 from hindsight.pipeline import acts
@@ -115,14 +115,18 @@ class Silencing(Asked):
 def end_silence(loaded: Loaded, identity: str, author: str) -> Silence:
     """End a silence early."""
     spec, runtime = sound(loaded), api_runtime()
-    found = identified(account(runtime.store, spec.monitor).silences, identity, "silence")
+    with runtime.store.reading() as connection:
+        every = runtime.store.silences(connection, spec.monitor)
+    found = identified(every, identity, "silence", digits=LEAST_DIGITS)
     return acts.end_silence(spec, runtime, found.id, author=author)
 
 
 def meant(loaded: Loaded, identity: str) -> tuple[MonitorSpec, Runtime, Incident]:
     """The monitor, what to act on it with, and the incident that an id names."""
     spec, runtime = sound(loaded), api_runtime()
-    return spec, runtime, identified(account(runtime.store, spec.monitor).incidents, identity, "incident")
+    with runtime.store.reading() as connection:
+        every = newest_first(runtime.store.incidents(connection, spec.monitor))
+    return spec, runtime, identified(every, identity, "incident", digits=LEAST_DIGITS)
 
 
 def links(incident: Incident) -> tuple[Link, ...]:
@@ -143,7 +147,8 @@ def sound(loaded: Loaded) -> MonitorSpec:
 
 def known(loaded: Loaded) -> Account:
     """The account of a monitor's incidents."""
-    return account(api_runtime().store, loaded.name)
+    runtime = api_runtime()
+    return account(runtime.store, loaded.name, loaded.spec, runtime.clock())
 
 
 def of_form(kind: type[Asked], typed: dict[str, str]) -> tuple[Any, str]:

@@ -8,13 +8,11 @@ from airflow.api_fastapi.core_api.security import GetUserDep
 from fastapi import APIRouter, Depends, Query, status
 
 from hindsight.orchestration.account import (
-    Account,
     channel_names,
     identified,
-    lasting,
     message_record,
+    messages_on,
     plain,
-    present_day,
     record,
     wanted,
 )
@@ -37,27 +35,35 @@ REMOVE = [Depends(write), Depends(from_here)]
 
 Flag = Annotated[bool, Query()]
 Limit = Annotated[int, Query(ge=1, le=1000)]
+Offset = Annotated[int, Query(ge=0, le=1_000_000)]
 
 
 @router.get("/incidents", dependencies=READ)
 def list_incidents(
-    loaded: MonitorDep, *, over: Flag = False, pending: Flag = False, limit: Limit = 100
+    loaded: MonitorDep,
+    *,
+    over: Flag = False,
+    pending: Flag = False,
+    limit: Limit = 100,
+    offset: Offset = 0,
 ) -> dict[str, Any]:
     """The incidents that are open, newest first; on request those that are over, and the unconfirmed."""
     found = wanted(known(loaded).incidents, over=over, pending=pending)
-    return {"incidents": [record(each) for each in found[:limit]], "total": len(found)}
+    return {"incidents": [record(each) for each in found[offset : offset + limit]], "total": len(found)}
 
 
 @router.get("/incidents/{incident}", dependencies=READ)
 def get_incident(loaded: MonitorDep, incident: str) -> dict[str, Any]:
-    """One incident: as it stands, what was done, what keeps it silent, and who was told what."""
-    held: Account = known(loaded)
+    """One incident: as it stands, what was done, what keeps or kept it silent, and who was told what."""
+    held = known(loaded)
     found = identified(held.incidents, incident, "incident")
+    told, number = messages_on(api_runtime().store, found)
     names = {} if loaded.spec is None else channel_names(loaded.spec)
     return record(found) | {
         "actions": [plain(each) for each in held.actions_on(found)],
         "silences": [plain(each) for each in held.silences_on(found)],
-        "messages": [message_record(number, row, names) for number, row in held.messages_on(found)],
+        "messages": [message_record(each, row, names) for each, row in told],
+        "messages_total": number,
     }
 
 
@@ -84,11 +90,13 @@ def resolve(
 
 
 @router.get("/silences", dependencies=READ)
-def list_silences(loaded: MonitorDep, *, over: Flag = False, limit: Limit = 100) -> dict[str, Any]:
+def list_silences(
+    loaded: MonitorDep, *, over: Flag = False, limit: Limit = 100, offset: Offset = 0
+) -> dict[str, Any]:
     """The silences that hold or will; on request those that are over, too."""
-    every = known(loaded).silences
-    found = every if over else lasting(every, present_day(api_runtime().clock()))
-    return {"silences": [plain(each) for each in found[:limit]], "total": len(found)}
+    held = known(loaded)
+    found = held.silences if over else held.lasting
+    return {"silences": [plain(each) for each in found[offset : offset + limit]], "total": len(found)}
 
 
 @router.post("/silences", dependencies=WRITE, status_code=status.HTTP_201_CREATED)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 
 import sqlalchemy as sa
-from airflow.models import Connection
-from airflow.sdk.exceptions import AirflowNotFoundException
 
 from hindsight.errors import HindsightError
 from hindsight.notifiers.connection import ConnectionInfo
@@ -26,20 +24,8 @@ def store_url() -> str | sa.URL:
     named = os.environ.get(connections.STORE_VARIABLE)
     if named or environment.defined(connections.STORE_CONNECTION):
         return connections.store_url()
-    try:
-        found = Connection.get_connection_from_secrets(connections.STORE_CONNECTION)
-    except AirflowNotFoundException:
-        return connections.store_url()
-    info = ConnectionInfo(
-        conn_type=found.conn_type or "",
-        host=found.host,
-        port=found.port,
-        login=found.login,
-        password=found.password,
-        schema=found.schema,
-        extra=found.extra_dejson,
-    )
-    return connections.url_of(info, project_root())
+    found = connections.stored(connections.STORE_CONNECTION)
+    return connections.store_url() if found is None else connections.url_of(found, project_root())
 
 
 def of_nobody(conn_id: str) -> ConnectionInfo:

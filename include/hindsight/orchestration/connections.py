@@ -83,6 +83,41 @@ def from_airflow(conn_id: str) -> ConnectionInfo:
     )
 
 
+def of_this_machine(conn_id: str) -> ConnectionInfo:
+    """The connection as the command line finds it: `AIRFLOW_CONN_<ID>` first, without importing Airflow; else
+    what Airflow itself stores, where the environment says which Airflow that is.
+    """
+    if environment.defined(conn_id) or not environment.names_airflow():
+        return environment.resolve(conn_id)
+    found = stored(conn_id)
+    if found is None:
+        raise ConnectionMissing(
+            f"Connection {conn_id!r} is not defined: {environment.variable(conn_id)} is not set here, and "
+            "Airflow, which was asked, gave none of this name (`airflow connections get` says what it has)."
+        )
+    return found
+
+
+def stored(conn_id: str) -> ConnectionInfo | None:
+    """The connection as Airflow's secrets backends and its database have it, outside of any task; or None."""
+    from airflow.models import Connection
+    from airflow.sdk.exceptions import AirflowNotFoundException
+
+    try:
+        found = Connection.get_connection_from_secrets(conn_id)
+    except AirflowNotFoundException:
+        return None
+    return ConnectionInfo(
+        conn_type=found.conn_type or "",
+        host=found.host,
+        port=found.port,
+        login=found.login,
+        password=found.password,
+        schema=found.schema,
+        extra=found.extra_dejson,
+    )
+
+
 def refuse_unanswered(conn_id: str) -> None:
     """Raise unless the API server itself says that nobody defined this connection.
 

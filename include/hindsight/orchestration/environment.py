@@ -1,6 +1,6 @@
 """Connections read from `AIRFLOW_CONN_*` as Airflow reads them, without Airflow.
 
-The command line works on a machine that has the variables and nothing else: no Airflow database, no
+So the command line works on a machine that has the variables and nothing else: no Airflow database, no
 configuration, and none of the two seconds that importing Airflow takes.  Both of Airflow's forms are read:
 
     AIRFLOW_CONN_SERVING_DB='postgresql://reader:secret@db.example.com:5432/serving?sslmode=require'
@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
@@ -36,6 +37,18 @@ def defined(conn_id: str, environ: Mapping[str, str] = os.environ) -> bool:
     return bool(environ.get(variable(conn_id)))
 
 
+def names_airflow(environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether the environment says where Airflow's database is; else importing Airflow would make a new one.
+
+    >>> names_airflow({}), names_airflow({"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_CMD": "cat /run/secrets/url"})
+    (False, True)
+    """
+    if any(environ.get(f"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN{kind}") for kind in ("", "_CMD", "_SECRET")):
+        return True
+    home = environ.get("AIRFLOW_HOME")
+    return home is not None and (Path(home) / "airflow.cfg").is_file()
+
+
 def resolve(conn_id: str, environ: Mapping[str, str] = os.environ) -> ConnectionInfo:
     """The connection of this id, from the environment; `ConnectionMissing` where it has none or a broken one.
 
@@ -44,7 +57,8 @@ def resolve(conn_id: str, environ: Mapping[str, str] = os.environ) -> Connection
     if not defined(conn_id, environ):
         raise ConnectionMissing(
             f"Connection {conn_id!r} is not defined: set the environment variable {variable(conn_id)} to its "
-            "URI (such as postgresql://user:password@host:5432/database) or its JSON."
+            "URI (type://login:password@host:port/schema) or its JSON; what Airflow stores is read in its "
+            "tasks, and here only where AIRFLOW__DATABASE__SQL_ALCHEMY_CONN says where that is."
         )
     value = environ[variable(conn_id)].strip()
     try:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from airflow.sdk import DAG, Param
 
-from hindsight.config import Loaded, load, load_all
+from hindsight.config import Loaded, load_all
 from hindsight.domain.spec import MonitorSpec
 from hindsight.domain.values import Grain, Notify
-from hindsight.errors import ConfigError
+from hindsight.orchestration import files
 from hindsight.orchestration.describe import error_page, monitor_page
 from hindsight.orchestration.places import LAST_DAY, project_root
 from hindsight.orchestration.sensor import GroundTruthSensor
@@ -40,24 +39,7 @@ def monitors(folder: Path, only: str | None = None) -> list[Loaded]:
 
     Every task parses the DAG file anew, so then a single file is read, not all of them.
     """
-    if only is None:
-        return load_all(folder)
-    name = only.removeprefix(PREFIX)
-    says_so = re.compile(rf"^monitor\s*:\s*['\"]?{re.escape(name)}\b", re.MULTILINE)
-    files = [
-        path
-        for path in sorted(folder.glob("[!._]*.y*ml"))
-        if says_so.search(path.read_text("utf-8", "replace"))
-    ]
-    if len(files) == 1:
-        try:
-            spec = load(files[0])
-        except ConfigError:
-            pass  # its report may need the other files, so read them all
-        else:
-            if spec.monitor == name:
-                return [Loaded(files[0], name, spec, None)]
-    return [loaded for loaded in load_all(folder) if loaded.name == name]
+    return load_all(folder) if only is None else files.monitors(folder, only.removeprefix(PREFIX))
 
 
 def build(loaded: Loaded, on_failure: Sequence[Callback] = ()) -> DAG:

@@ -13,9 +13,10 @@ from airflow.api_fastapi.core_api.security import GetUserDep
 from fastapi import APIRouter, Depends, HTTPException, Request, Response, status
 from fastapi.responses import FileResponse, RedirectResponse
 
-from hindsight.config import Loaded, load_all
+from hindsight.config import Loaded
 from hindsight.errors import HindsightError, StoreError
-from hindsight.orchestration.account import Unknown, channel_names, identified, newest_first
+from hindsight.orchestration import files
+from hindsight.orchestration.account import Unknown, channel_names, identified, messages_on, newest_first
 from hindsight.orchestration.api_access import MonitorDep, from_here, may_change, permitted, read, write
 from hindsight.orchestration.api_acts import (
     Acknowledging,
@@ -28,7 +29,8 @@ from hindsight.orchestration.api_acts import (
 )
 from hindsight.orchestration.api_runtime import api_runtime
 from hindsight.orchestration.factory import PREFIX
-from hindsight.orchestration.pages_view import TEMPLATES, Typed, chart_of, page, sections_on, shown
+from hindsight.orchestration.pages_view import TEMPLATES, Typed, chart_of, done, page, sections_on, shown
+from hindsight.orchestration.pictures import pictured
 from hindsight.orchestration.places import monitors_folder
 
 router = APIRouter(prefix="/incidents")
@@ -38,7 +40,7 @@ WRITE = [Depends(write), Depends(from_here)]
 Form = Annotated[dict[str, str], Depends(typed)]
 
 MOST_OVER = 50
-"""Incidents that are over, on a page; the HTTP interface has all."""
+"""Incidents, silences that are over and messages, on a page: the newest; the HTTP interface has more."""
 
 
 @router.get("/hindsight.css")
@@ -51,14 +53,16 @@ def style() -> Response:
 
 @router.get("")
 def overview(request: Request, user: GetUserDep, dag_id: str = "") -> Response:
-    """What is open, over all monitors that the user may read; with the id of a DAG, its monitor's page."""
-    every = {each.name: each for each in load_all(monitors_folder())}
+    """What is open, over all monitors that the user may read; with the id of a DAG, its monitor's page.
+
+    Whether there is such a monitor is said there, to who may know.
+    """
     if dag_id:
         name = dag_id.removeprefix(PREFIX)
-        if not dag_id.startswith(PREFIX) or name not in every:
+        if not dag_id.startswith(PREFIX) or not files.NAME.fullmatch(name):
             return page(request, "problem.html", problem="This DAG watches no model, so it has no incidents.")
         return RedirectResponse(f"{request.scope['root_path']}/incidents/{name}", status.HTTP_303_SEE_OTHER)
-    names = permitted(user, set(every))
+    names = permitted(user, files.names(monitors_folder()))
     store = api_runtime().store
     with store.reading() as connection:
         found = [each for each in store.incidents(connection) if each.is_open and each.monitor in names]
@@ -78,16 +82,16 @@ def incident_page(request: Request, loaded: MonitorDep, incident: str, user: Get
 
 
 @router.get("/{monitor}/{incident}/chart.png", dependencies=READ)
-def chart(loaded: MonitorDep, incident: str) -> Response:
+def chart(request: Request, loaded: MonitorDep, incident: str) -> Response:
     """The chart of an incident, as the latest message had it."""
-    from hindsight.charts import png
-
-    held = known(loaded)
-    found = identified(held.incidents, incident, "incident")
-    drawn = chart_of(found, [d for _, row in held.messages_on(found) if (d := shown(row))])
+    store = api_runtime().store
+    with store.reading() as connection:
+        found = identified(store.incidents(connection, loaded.name), incident, "incident")
+    told, _ = messages_on(store, found, MOST_OVER, whole=True)
+    drawn = chart_of(found, [d for _, row in told if (d := shown(row))])
     if drawn is None:
         raise HTTPException(status.HTTP_404_NOT_FOUND, "No message about this incident has a chart.")
-    return Response(png(drawn), media_type="image/png")
+    return pictured(request, drawn)
 
 
 @router.post("/{monitor}/{incident}/acknowledge", dependencies=WRITE)
@@ -165,16 +169,22 @@ def of_monitor(
 ) -> Response:
     """The page of a monitor, perhaps again after an act that was refused."""
     held = known(loaded)
+    over = [each for each in held.incidents if each.resolved_on is not None]
     return page(
         request,
         "monitor.html",
         status.HTTP_409_CONFLICT if problem else status.HTTP_200_OK,
+        told=done(request, user.get_name(), lasting=held.lasting, ended=held.ended),
         monitor=loaded.name,
         error=loaded.error,
         incidents=[each for each in held.incidents if each.is_open],
         pending=[each for each in held.incidents if each.resolved_on is None and not each.is_open],
-        over=[each for each in held.incidents if each.resolved_on is not None][:MOST_OVER],
-        silences=held.silences,
+        over=over[:MOST_OVER],
+        over_number=len(over),
+        silences=held.lasting,
+        lasting={each.id for each in held.lasting},
+        ended=held.ended[-MOST_OVER:],
+        ended_number=len(held.ended),
         may_change=loaded.spec is not None and may_change(user, loaded.name),
         problem=problem,
         typed=Typed(typed or {}),
@@ -192,21 +202,26 @@ def of_incident(
     """The page of an incident, perhaps again after an act that was refused."""
     held = known(loaded)
     found = identified(held.incidents, identity, "incident")
-    told = [(number, row, shown(row)) for number, row in held.messages_on(found)]
+    rows, told_number = messages_on(api_runtime().store, found, MOST_OVER, whole=True)
+    told = [(number, row, shown(row)) for number, row in rows]
     documents = [document for _, _, document in told if document is not None]
     latest = next((document for document in documents if sections_on(found, document)), None)
     return page(
         request,
         "incident.html",
         status.HTTP_409_CONFLICT if problem else status.HTTP_200_OK,
+        told=done(request, user.get_name(), incident=found, actions=held.actions_on(found)),
         monitor=loaded.name,
         incident=found,
         sections=sections_on(found, latest),
         latest=latest,
         chart=chart_of(found, documents),
         told_rows=told,
+        told_number=told_number,
+        framed=request.headers.get("sec-fetch-dest") != "document",
         actions=held.actions_on(found),
         silences=held.silences_on(found),
+        lasting={each.id for each in held.lasting},
         names={} if loaded.spec is None else channel_names(loaded.spec),
         may_change=loaded.spec is not None and may_change(user, loaded.name),
         problem=problem,

@@ -5,6 +5,7 @@ Names that others chose are cleaned of what a reader cannot see, and escaped by 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -14,8 +15,8 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from hindsight.domain.records import Incident, Notification
-from hindsight.domain.values import IncidentClass, IncidentState, Resolution, Severity
+from hindsight.domain.records import Action, Incident, Notification, Silence
+from hindsight.domain.values import ActionKind, IncidentClass, IncidentState, Resolution, Severity
 from hindsight.message import Document, Section, from_json
 from hindsight.message.document import Chart
 from hindsight.orchestration.account import WORDS, short
@@ -37,7 +38,7 @@ DONE: Final = {
     "silenced": "Silenced. Incidents take their course all the same, and nobody is told of these until then.",
     "unsilenced": "The silence is over.",
 }
-"""What a page says after an act, by the word in its address."""
+"""What a page says after an act, by the word in its address, if it is so."""
 
 
 class Typed(dict[str, str]):
@@ -76,10 +77,36 @@ def environment() -> Environment:
 
 
 def page(request: Request, template: str, code: int = 200, **values: Any) -> HTMLResponse:
-    """A page; `root` is what its addresses begin with, `problem` what could not be done."""
-    told = DONE.get(request.query_params.get("done", ""), "")
-    basis = {"root": request.scope["root_path"], "told": told, "problem": "", "typed": Typed()}
+    """A page; `root` is what its addresses begin with, `told` what was done, `problem` what could not be."""
+    basis = {"root": request.scope["root_path"], "told": "", "problem": "", "typed": Typed()}
     return HTMLResponse(environment().get_template(template).render(basis | values), code)
+
+
+def done(
+    request: Request,
+    user: str,
+    *,
+    incident: Incident | None = None,
+    actions: Sequence[Action] = (),
+    lasting: Sequence[Silence] = (),
+    ended: Sequence[Silence] = (),
+) -> str:
+    """What to say of an act that an address names: nothing, unless this user did so and it is still so.
+
+    Anybody may send around an address, and a page is loaded again.
+    """
+    word = request.query_params.get("done", "")
+    last = actions[-1] if actions and actions[-1].author == user else None
+    true = {
+        "acknowledged": incident is not None and incident.is_open and incident.acknowledged_by == user,
+        "resolved": incident is not None
+        and incident.resolved_on is not None
+        and last is not None
+        and last.kind is ActionKind.RESOLVE,
+        "silenced": any(each.author == user for each in lasting),
+        "unsilenced": any(each.ended_by == user for each in ended),
+    }
+    return DONE[word] if true.get(word) else ""
 
 
 def problem_page(request: Request, sentence: str, code: int) -> HTMLResponse:

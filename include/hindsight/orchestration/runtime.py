@@ -7,7 +7,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from hindsight.orchestration import connections, environment
+from hindsight.orchestration import connections
 from hindsight.orchestration.places import project_root
 from hindsight.pipeline.runtime import Runtime
 from hindsight.store import Store
@@ -21,12 +21,15 @@ def airflow_runtime() -> Runtime:
 
 
 def command_line_runtime() -> Runtime:
-    """For a command: connection ids are the variables `AIRFLOW_CONN_*`; Airflow is not even imported."""
+    """For a command: connection ids are the variables `AIRFLOW_CONN_*`.
+
+    For another one Airflow is asked, where the environment names it; else it is not even imported.
+    """
     root = project_root()
     return Runtime(
         _store(connections.store_url()),
-        lambda conn_id: connections.url_of(environment.resolve(conn_id), root),
-        environment.resolve,
+        lambda conn_id: connections.url_of(connections.of_this_machine(conn_id), root),
+        connections.of_this_machine,
         root,
     )
 

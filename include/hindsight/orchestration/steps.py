@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow.sdk import Asset, BaseOperator, Context
@@ -11,7 +11,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from hindsight import faults
 from hindsight.domain.spec import MonitorSpec
-from hindsight.errors import HindsightError
+from hindsight.errors import HindsightError, NotDelivered
 from hindsight.message import Link
 from hindsight.orchestration.places import PAGES
 from hindsight.orchestration.window import BadRequest, Run, resolve_run
@@ -105,7 +105,7 @@ def run_links(context: Context, monitor: str) -> tuple[Link, ...]:
     if not address:
         return ()
     run = context["ti"].log_url.partition("/tasks/")[0]
-    return Link("The incident", f"{address}{PAGES}/{monitor}"), Link("The run in Airflow", run)
+    return Link(f"Incidents of {monitor}", f"{address}{PAGES}/{monitor}"), Link("The run in Airflow", run)
 
 
 class UpkeepStep(BaseOperator):
@@ -129,7 +129,10 @@ class UpkeepStep(BaseOperator):
 
 
 class SweepStep(BaseOperator):
-    """Delivers what is due of any monitor; where nothing is, it reads no monitor's file."""
+    """Delivers what is due of any monitor; where nothing is, it reads no monitor's file.
+
+    It fails when a message was given up, with NotDelivered, or when a monitor could not be served at all.
+    """
 
     ui_color = "#ede7f6"
 
@@ -140,9 +143,25 @@ class SweepStep(BaseOperator):
         done, failed = sweep(airflow_runtime())
         for name, counts in done.items():
             self.log.info("%s: %s", name, counts)
+        said = "\n".join(map(str, failed))
+        if given_up := sum(each.given_up for each in failed if isinstance(each, NotDelivered)):
+            raise NotDelivered(said, given_up)
         if failed:
-            raise HindsightError("\n".join(failed))
+            raise HindsightError(said)
         return done
+
+
+def of_what_was_given_up(callback: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """A failure's callback that hears of each message that is given up once, and of nothing else.
+
+    The sweeper comes every ten minutes: what keeps it from its work fails the monitors' own runs and the
+    upkeep as well, which tell of it.
+    """
+
+    def call(context: Any) -> Any:
+        return callback(context) if isinstance(context.get("exception"), NotDelivered) else None
+
+    return call
 
 
 class ConfigErrorStep(BaseOperator):

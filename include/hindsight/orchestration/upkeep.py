@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from hindsight.config import Loaded, find, load, load_all
 from hindsight.domain.spec import MonitorSpec
-from hindsight.errors import HindsightError
+from hindsight.errors import HindsightError, NotDelivered
 from hindsight.orchestration.places import last_day, monitors_folder
 from hindsight.pipeline.deliver import deliver
 from hindsight.pipeline.missing import refuse_missing
@@ -64,31 +64,53 @@ def tend(
             if concern == "find_missing":
                 failed.append(f"{loaded.name} does not run, for its file has errors:\n{loaded.error}")
             continue
-        try:
-            done[loaded.name] = CONCERNS[concern](loaded.spec, runtime)
-        except HindsightError as error:
-            failed.append(str(error))
-        except Exception as error:
-            LOGGER.exception("%s of %s failed", concern, loaded.name)
-            failed.append(f"{concern} of {loaded.name} failed: {type(error).__name__}: {error}")
+        served = serve(concern, loaded.spec, runtime)
+        if isinstance(served, HindsightError):
+            failed.append(str(served))
+        else:
+            done[loaded.name] = served
     if concern == "send_unsent" and all_of_them:
         failed += stranded(every, runtime)
         failed += gave_up(runtime)
     return done, failed
 
 
-def sweep(runtime: Runtime) -> tuple[dict[str, dict[str, Any]], list[str]]:
+def serve(concern: str, spec: MonitorSpec, runtime: Runtime) -> dict[str, Any] | HindsightError:
+    """See to one concern for one monitor: what was done, or why it could not be."""
+    try:
+        return CONCERNS[concern](spec, runtime)
+    except HindsightError as error:
+        return error
+    except Exception as error:
+        LOGGER.exception("%s of %s failed", concern, spec.monitor)
+        return HindsightError(f"{concern} of {spec.monitor} failed: {type(error).__name__}: {error}")
+
+
+def sweep(runtime: Runtime) -> tuple[dict[str, dict[str, Any]], list[HindsightError]]:
     """Deliver what is due of any monitor, and bring its threads up to date: what was done, and what failed.
 
-    It asks the store first, and reads the files of those monitors only.  What nobody knows how to send is the
-    daily upkeep's to tell.
+    It asks the store first, and reads the files of those monitors only.  What only waits to be tried again is
+    no failure: it comes round every ten minutes, so its error is what was done.  What nobody knows how to
+    send is the daily upkeep's to tell.
     """
     from hindsight.orchestration import factory
 
     with runtime.store.transaction() as connection:
         names = sorted({*runtime.store.due(connection), *runtime.store.restless(connection)})
     every = [loaded for name in names for loaded in factory.monitors(monitors_folder(), only=name)]
-    return tend("send_unsent", every, runtime, all_of_them=False)
+    done: dict[str, dict[str, Any]] = {}
+    failed: list[HindsightError] = []
+    for loaded in every:
+        if loaded.spec is None:
+            continue
+        served = serve("send_unsent", loaded.spec, runtime)
+        if isinstance(served, NotDelivered) and not served.given_up:
+            done[loaded.name] = {"waiting": str(served)}
+        elif isinstance(served, HindsightError):
+            failed.append(served)
+        else:
+            done[loaded.name] = served
+    return done, failed
 
 
 def gave_up(runtime: Runtime) -> list[str]:

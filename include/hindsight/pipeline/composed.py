@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from itertools import groupby
@@ -14,9 +14,10 @@ from hindsight.domain.spec import MonitorSpec
 from hindsight.explanation import Explanation
 from hindsight.incidents import Case
 from hindsight.message import Chart, Link, compose, to_json
-from hindsight.pipeline.explain import explanations
+from hindsight.pipeline import explain, pictured
+from hindsight.pipeline.explain import explanations, to_explain, worded
 from hindsight.pipeline.figures import figures
-from hindsight.pipeline.pictured import charts
+from hindsight.pipeline.pictured import charts, drawn
 from hindsight.pipeline.runtime import Runtime
 from hindsight.policy import SUMMARIES, Act, Decision, Kind
 
@@ -32,7 +33,7 @@ class Writer:
         links: Sequence[Link],
         runtime: Runtime,
         connection: sa.Connection,
-        decisions: Iterable[Decision],
+        decisions: Collection[Decision],
     ) -> None:
         self._spec, self._links = spec, links
         self._place = runtime, connection
@@ -46,6 +47,10 @@ class Writer:
                 before = of_day.get(case.incident.id, (False, case))[0]
                 of_day[case.incident.id] = before or explained, case
         self._grounds: dict[date, tuple[list[Snapshot], Explained]] = {}
+        self._gravest: dict[date, dict[str, Decision]] = {}
+        for decision in decisions:
+            if decision.act is Act.SEND and decision.kind is not Kind.REVISED and decision.incidents:
+                self._gravest.setdefault(decision.day, {}).setdefault(decision.incidents[0], decision)
 
     def document(self, decision: Decision) -> str:
         """The document of a decision, as it lies in the outbox."""
@@ -72,12 +77,31 @@ class Writer:
             explained = replace(everything, cases=tuple(case for is_told, case in named if is_told))
             self._grounds[decision.day] = (
                 evidence(self._spec, everything, *self._place),
-                explanations(self._spec, explained, *self._place),
+                self._beside(explained),
             )
         snapshots, explained_ = self._grounds[decision.day]
         if decision.kind in SUMMARIES:
             return [*snapshots, *figures(self._spec, decision.days, *self._place)], explained_
         return snapshots, explained_
+
+    def _beside(self, decision: Decision) -> Explained:
+        """The explanations for a day; its charts are drawn along with them.
+
+        All of them together are kept apart from what must not fail.  If one does, each is tried by itself.
+        """
+        runtime, connection = self._place
+        wanted = list(to_explain(self._spec, decision))
+        gravest = self._gravest.get(decision.day, {})
+        if not wanted and not gravest:
+            return {}
+        try:
+            with runtime.store.apart(connection, min(explain.PATIENCE, pictured.PATIENCE)):
+                explained = {i: worded(self._spec, d, connection, runtime) for i, d in wanted}
+                found = {(d.day, i): drawn(self._spec, d, *self._place) for i, d in gravest.items()}
+        except Exception:  # noqa: BLE001 - whatever it was, it is met again below and logged there
+            return explanations(self._spec, decision, *self._place)
+        self._charts |= found
+        return explained
 
     def _drawn(self, decision: Decision) -> tuple[Chart, ...]:
         """The chart of the gravest incident."""

@@ -107,19 +107,31 @@ def explanations(
     None for one that could not be explained: that is logged, and never holds the message back.
     """
     found: dict[str, Explanation | None] = {}
-    for case in decision.cases if decision.kind is not Kind.REVISED else ():
-        worst = case.evidence[0]
-        if not case.incident.is_open or worst.detector not in explicable(spec):
-            continue
+    for incident, worst in to_explain(spec, decision):
         try:
             with runtime.store.apart(connection, PATIENCE):  # an error of the database ends no more than this
-                explained = explain(spec, worst, connection, runtime)
-            facts(explained), when(explained)  # what cannot be worded is not explained either
-            found[case.incident.id] = explained
+                found[incident] = worded(spec, worst, connection, runtime)
         except Exception:
             LOGGER.exception("The breach of %s by %s could not be explained", spec.monitor, worst.detector)
-            found[case.incident.id] = None
+            found[incident] = None
     return found
+
+
+def to_explain(spec: MonitorSpec, decision: Decision) -> Iterable[tuple[str, Detection]]:
+    """The open incidents that a message names and that can be explained, with the worst member of each."""
+    known = explicable(spec)
+    for case in decision.cases if decision.kind is not Kind.REVISED else ():
+        if case.incident.is_open and case.evidence[0].detector in known:
+            yield case.incident.id, case.evidence[0]
+
+
+def worded(
+    spec: MonitorSpec, detection: Detection, connection: sa.Connection, runtime: Runtime
+) -> Explanation:
+    """An explanation of which it is sure that it can be worded: one that cannot is none."""
+    explained = explain(spec, detection, connection, runtime)
+    facts(explained), when(explained)
+    return explained
 
 
 def explicable(spec: MonitorSpec) -> dict[str, Horizon]:

@@ -60,7 +60,8 @@ def enqueue(
     known = Known.read(spec, runtime, connection)
     run = local_days((days.start, days.end), zone(spec))
     since = run.start - REMEMBERED - timedelta(hours=spec.last_horizon.hours)
-    named = last_told(runtime.store.judgements(connection, spec.monitor, since=since))
+    said = runtime.store.judgements(connection, spec.monitor, since=since) if known.memories else ()
+    named = last_told(said)
     decided_for = partial(
         decide,
         mode,
@@ -81,7 +82,8 @@ def enqueue(
     ]
     faults.reach("notify.decided")
     incidents = post(spec, decided, known, links, runtime, connection, lambda d: kind_of(spec, d, days))
-    runtime.store.replace_incidents(connection, spec.monitor, incidents)
+    if incidents != tuple(known.stored):
+        runtime.store.replace_incidents(connection, spec.monitor, incidents)
     faults.reach("notify.incidents_replaced")
     return list(dict.fromkeys(decision.reason for _, decision in decided))
 

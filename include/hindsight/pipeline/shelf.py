@@ -83,6 +83,8 @@ class Shelf:
         """The stored payloads by segment, unit by unit."""
         found: dict[str, Payloads] = {segment: [None] * len(days) for segment in segments}
         own = self.computed(days, horizon)
+        if not own:
+            return found
         for row in self.runtime.store.statistics(
             self.connection,
             self.spec.monitor,

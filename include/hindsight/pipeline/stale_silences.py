@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Final
 
-from hindsight.domain.records import Detection, Silence
+from hindsight.domain.records import Detection, Incident, Silence
 from hindsight.domain.spec import MonitorSpec
 from hindsight.domain.values import Verdict
 from hindsight.errors import HindsightError
@@ -25,7 +25,7 @@ IDLE: Final = 14
 """Run days without a breach that it is about, after which a silence seems to have lost its reason."""
 
 LONG: Final = 30
-"""Run days after which a silence is long."""
+"""Run days that have gone by, after which a silence is long."""
 
 LOOKED_BACK: Final = timedelta(days=14)
 """How long after its end it is told of a silence that what it was about still breaches."""
@@ -59,11 +59,11 @@ def stale(known: Known) -> Iterator[str]:
     breaches = [(day, d) for day, d in judged if d.verdict is Verdict.BREACH]
     for silence in known.silences:
         lasting = lasts(silence, newest)
-        days = (silence.until - silence.start).days + 1
-        if lasting and days > LONG:
+        so_far = (newest - silence.start).days + 1
+        if lasting and so_far > LONG:
             yield (
-                f"{described(silence)} lasts {counted(days, 'day')}, until {calendar(silence.until)}: end it "
-                f"({ending(silence)}), or change the rule that it is about"
+                f"{described(silence)} has lasted {counted(so_far, 'day')}, and would until "
+                f"{calendar(silence.until)}: end it ({ending(silence)}), or change the rule that it is about"
             )
         elif lasting and idle(silence, breaches, newest) >= IDLE:
             quiet = idle(silence, breaches, newest)
@@ -73,12 +73,19 @@ def stale(known: Known) -> Iterator[str]:
             )
         elif silence.ended_on is None and silence.until < newest <= silence.until + LOOKED_BACK:
             for incident in known.stored:
-                if incident.is_open and incident.opened_on <= silence.until and covers(silence, incident):
+                if still_waits(incident, silence, newest):
                     yield (
                         f"{described(silence)} ended on {calendar(silence.until)}, and the "
                         f"{class_words(incident.incident_class)} incident {incident.id} still breaches: see "
                         "to it, or say how it stands (hindsight acknowledge, hindsight resolve)"
                     )
+
+
+def still_waits(incident: Incident, silence: Silence, day: date) -> bool:
+    """Whether what a silence was about is open after its end, and nobody has taken it on."""
+    taken_on = incident.acknowledged_until is not None and incident.acknowledged_until >= day
+    begun = incident.is_open and incident.opened_on <= silence.until
+    return begun and not taken_on and covers(silence, incident)
 
 
 def idle(silence: Silence, breaches: list[tuple[date, Detection]], newest: date) -> int:

@@ -15,14 +15,15 @@ from hindsight import faults
 from hindsight.domain.records import Incident, Thread
 from hindsight.domain.spec import MonitorSpec
 from hindsight.domain.values import When
-from hindsight.errors import DeliveryError, HindsightError
+from hindsight.errors import HindsightError
 from hindsight.message import About, Document, about, from_json, merged, perhaps_repeated, restated
-from hindsight.notifiers import BaseNotifier
+from hindsight.notifiers import BaseNotifier, CannotChange
+from hindsight.pipeline.attempt import in_time, looked_up
 from hindsight.pipeline.plan import zone
 from hindsight.pipeline.runtime import Runtime
 from hindsight.policy.silence import said, silencing
 from hindsight.store.sending import Batch
-from hindsight.store.standing import standing
+from hindsight.store.standing import NOTED, standing
 
 LOGGER = logging.getLogger(__name__)
 
@@ -60,8 +61,15 @@ def begun(batch: Batch, document: Document, known: Mapping[str, Thread], provide
 
 def shown(each: About | Incident, note: str = "") -> str:
     """What the first message of a thread shows of an incident, in short."""
-    stands = standing(each.state, each.severity, each.resolved_on, each.resolution, each.acknowledged_until)
-    return f"{stands}; {note}" if note else stands
+    stands = standing(
+        each.state,
+        each.severity,
+        each.resolved_on,
+        each.resolution,
+        each.acknowledged_until,
+        each.acknowledged_by,
+    )
+    return f"{stands}{NOTED}{note}" if note else stands
 
 
 def refresh(spec: MonitorSpec, runtime: Runtime, notifiers: Mapping[str, BaseNotifier]) -> int:
@@ -89,39 +97,55 @@ def refresh(spec: MonitorSpec, runtime: Runtime, notifiers: Mapping[str, BaseNot
         and thread.shown != shown(incidents[thread.incident], notes.get(thread.incident, ""))
     ]
     done = 0
+    away: set[str] = set()
     for (channel, number), group in groupby(stale, key=lambda thread: (thread.notifier, thread.message)):
         notifier = notifiers.get(channel)
-        if notifier is not None and has_threads(notifier):
-            done += _update(notifier, number, list(group), incidents, notes, runtime)
+        if channel in away:
+            continue  # what it refused once it would refuse again
+        named = list(group)
+        if notifier is None or not has_threads(notifier):
+            _settle(named, incidents, notes, runtime)  # nobody names it any more
+        elif _update(notifier, number, named, incidents, notes, runtime):
+            done += 1
+        else:
+            away.add(channel)
     return done
 
 
 def _update(
     notifier: BaseNotifier,
     number: int,
-    stale: Iterable[Thread],
+    stale: list[Thread],
     incidents: Mapping[str, Incident],
     notes: Mapping[str, str],
     runtime: Runtime,
 ) -> bool:
-    stale = list(stale)
+    """Have one message show how things are; False if it could not be done now, but perhaps later."""
     try:
         document = as_sent(number, runtime)
         now = {each.incident: each for each in document.about}
         now |= {id_: about(incidents[id_]) for id_ in now if id_ in incidents}
         faults.reach("notify.updating")
-        notifier.update(stale[0].provider_id, restated(document, now, notes), runtime.connection)
+        wanted = restated(document, now, notes)
+        connect = looked_up(notifier, runtime.connection)
+        in_time(notifier, lambda: notifier.update(stale[0].provider_id, wanted, connect))
         faults.reach("notify.updated")
-    except DeliveryError as error:
-        LOGGER.warning("The first message of a thread could not be brought up to date: %s", error)
-        if error.retry:
-            return False
+    except CannotChange as error:
+        LOGGER.warning("The first message of a thread stays as it is: %s", error)
     except (HindsightError, ValueError) as error:
         LOGGER.warning("The first message of a thread could not be brought up to date: %s", error)
         return False
     except Exception:
         LOGGER.exception("Bringing the first message of a thread up to date failed in a way of its own")
         return False
+    _settle(stale, incidents, notes, runtime)
+    return True
+
+
+def _settle(
+    stale: Iterable[Thread], incidents: Mapping[str, Incident], notes: Mapping[str, str], runtime: Runtime
+) -> None:
+    """Write down that these threads show how their incidents stand, or never will."""
     with runtime.store.transaction() as connection:
         for thread in stale:
             note = notes.get(thread.incident, "")
@@ -129,7 +153,6 @@ def _update(
             runtime.store.keep_thread(connection, kept)
         faults.reach("notify.showing")
     faults.reach("notify.shown")
-    return True
 
 
 def as_sent(number: int, runtime: Runtime) -> Document:

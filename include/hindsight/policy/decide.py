@@ -9,10 +9,12 @@ from datetime import date
 from hindsight.domain.records import Silence
 from hindsight.domain.values import Notify, When
 from hindsight.incidents import Correction, History, Revision, Transition
+from hindsight.policy.amended import end_told, the
 from hindsight.policy.decision import Act, Decision, Kind, gravest_first
 from hindsight.policy.decision import grown as grown
-from hindsight.policy.listener import EVERYBODY, Listener, end_told, lived_through
-from hindsight.policy.live import each_day, live_day, the
+from hindsight.policy.listener import EVERYBODY, Listener, Memory, lived_through, split
+from hindsight.policy.live import live_day
+from hindsight.policy.share import each_day
 from hindsight.policy.summary import regular, summary
 from hindsight.windows import DayRange
 from hindsight.wording import calendar, counted
@@ -35,7 +37,7 @@ def decide(
 
     LIVE makes one decision a day, and a second one to record what a silence withheld.  A message goes out if
     something happened to an incident on that day, and if an incident that the listener wants to hear of is
-    open and it was not told (found in silence, silenced until now, or below its severity before: told once,
+    open and it was not told (found late, silenced until now, withdrawn, or below its severity: told once,
     as new).  The end goes to who was told of the beginning.  If only what was told is no longer so, a quiet
     note goes out: an incident stands otherwise, or later labels judge a window otherwise that a message
     rested on.  SUMMARY always makes one message for all days.  NONE sends nothing, and makes a decision to
@@ -48,13 +50,16 @@ def decide(
     same day has told, where a day has several.
     """
     if listener.wants.when is not When.EACH:
-        return regular(days, history, listener, is_over=is_over) if mode is Notify.LIVE else ()
+        return regular(days, history, listener, silences, is_over=is_over) if mode is Notify.LIVE else ()
+    if listener.lived:
+        listener = replace(listener, memory=lived_through(history, days.start))
     if mode is Notify.SUMMARY:
-        return (with_hindsight(summary(days, history, listener, revisions, corrections), history),)
+        made = summary(days, history, listener, revisions, corrections, silences)
+        return (with_hindsight(made, history, listener.memory),)
     decisions = tuple(_live(days, history, listener, revisions, corrections, notes, heard, silences))
     if mode is Notify.NONE:
         decisions = _silent(days, decisions)
-    return tuple(with_hindsight(decision, history) for decision in decisions)
+    return tuple(with_hindsight(decision, history, listener.memory) for decision in decisions)
 
 
 def _live(
@@ -68,8 +73,6 @@ def _live(
     silences: Collection[Silence],
 ) -> Iterable[Decision]:
     """What each day tells, if those before were told."""
-    if listener.lived:
-        listener = replace(listener, memory=lived_through(history, days.start))
     now = {incident.id: incident for incident in history.incidents}
     for today in each_day(history, days):
         made = live_day(
@@ -96,7 +99,7 @@ def since_something_happened(
     return tuple(revision for revision in revisions if before < revision.day <= day)
 
 
-def with_hindsight(decision: Decision, history: History) -> Decision:
+def with_hindsight(decision: Decision, history: History, memory: Memory) -> Decision:
     """The decision, saying of what it names as open where later days, computed before, show the end."""
     corrected = {correction.incident_id for correction in decision.corrections}
     later = [
@@ -116,7 +119,15 @@ def with_hindsight(decision: Decision, history: History) -> Decision:
         for i in later
         if i.resolved_on is not None
     )
-    ends = tuple(end_told(i) for i in later) if decision.act is Act.SEND else ()
+    if decision.act is not Act.SEND:
+        return replace(decision, corrections=decision.corrections + told)
+    memory = memory.and_told(decision.tellings)
+    ends = tuple(
+        each
+        for i in later
+        for each in end_told(i, history.transitions, decision.day, memory)
+        if not memory.has(*split(each))
+    )
     return replace(decision, corrections=decision.corrections + told, tellings=decision.tellings + ends)
 
 

@@ -83,9 +83,20 @@ class Decision:
 
     @property
     def severity(self) -> Severity:
-        """That of the gravest incident it names; a message that names none is a warning at most."""
+        """That of the gravest open incident of which it has news.
+
+        An end, a note, a summary and what somebody did are a warning at most: they wake nobody.
+        """
+        if self.kind in SUMMARIES or self.kind in (Kind.REVISED, Kind.ACT):
+            return Severity.WARNING
+        news = {t.incident_id for t in self.transitions if t.change is not Change.ACKNOWLEDGED}
+        quiet = {t.incident_id for t in self.transitions} - news
         return max(
-            (case.incident.severity for case in self.cases),
+            (
+                case.incident.severity
+                for case in self.cases
+                if case.incident.is_open and case.incident.id not in quiet
+            ),
             key=lambda severity: severity.rank,
             default=Severity.WARNING,
         )

@@ -15,17 +15,22 @@ from hindsight.incidents.judgements import member_of
 from hindsight.policy.decision import Decision
 from hindsight.wording import name, shorten
 
-STANDS: Final = "stands"
-"""Told of an incident: that it is still open, though it had been told as resolved on this day."""
+AS: Final = "as"
+"""Told of an incident: how it stands (how bad it is while it is open), by the message of which run day, and
+the how manieth such word it is: whatever days are computed in whatever order, the last one holds.
+"""
+
+RESOLVED: Final = str(Change.RESOLVED)
+"""How an incident stands that was told as ended."""
 
 WITHDRAWN: Final = "withdrawn"
-"""Told of an incident: that there was none."""
-
-AS: Final = "as"
-"""Told of an open incident: how bad it is."""
+"""How an incident stands of which it was told that there was none."""
 
 WITHHELD: Final = "withheld"
 """Not told of an incident, for somebody wanted silence."""
+
+
+_OVER: Final = (RESOLVED, WITHDRAWN)
 
 
 class Notifier(Protocol):
@@ -43,6 +48,8 @@ class Notifier(Protocol):
     def quiet(self) -> Hours | None: ...
     @property
     def when(self) -> When: ...
+    @property
+    def follows(self) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +62,7 @@ class Everything:
     owners: tuple[str, ...] = ()
     quiet: Hours | None = None
     when: When = When.EACH
+    follows: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +72,11 @@ class Memory:
     It is compared with how things stand, so that who was told of a beginning hears of the end, whatever
     happened in between: days computed in silence, in any order, or while somebody wanted silence.
 
-    >>> heard = Memory.of(["inc_1 opened 2013-04-12", "inc_1 as warning"])
+    >>> heard = Memory.of(["inc_1 opened 2013-04-12", "inc_1 as warning 2013-04-12 1"])
     >>> heard.knows("inc_1"), heard.believes_open("inc_1"), heard.level("inc_1").value
     (True, True, 'warning')
-    >>> heard.and_told(["inc_1 resolved 2013-04-14"]).believes_open("inc_1")
-    False
+    >>> heard.and_told(["inc_1 resolved 2013-04-14", "inc_1 as resolved 2013-04-14 2"]).stands("inc_1")
+    'resolved'
     """
 
     told: Mapping[str, frozenset[str]] = field(default_factory=dict)
@@ -99,35 +107,39 @@ class Memory:
         return any(not each.startswith(WITHHELD) for each in self.told.get(incident, ()))
 
     def level(self, incident: str) -> Severity:
-        """How bad an incident is at the worst that was told; OK where nothing was."""
-        said = (
-            Severity(each.split()[1]) for each in self.told.get(incident, ()) if each.startswith(f"{AS} ")
-        )
-        return max(said, key=lambda severity: severity.rank, default=Severity.OK)
+        """How bad an incident is at the worst that was told since it opened or came back; OK where it is
+        not told as open.
+        """
+        worst = Severity.OK
+        for _, _, stands in reversed(self._standing(incident)):
+            if stands in _OVER:
+                break
+            worst = max(worst, Severity(stands), key=lambda severity: severity.rank)
+        return worst
 
     def newest(self, incident: str) -> date:
-        """The last run day of which something was told of an incident."""
-        return max((day for _, day in self._dated(incident)), default=date.min)
+        """The last run day of which a message told how an incident stands; what people do is of no day."""
+        return max((day for _, day, _ in self._standing(incident)), default=date.min)
+
+    def stands(self, incident: str) -> str:
+        """How an incident stands for whoever was told: its severity, resolved or withdrawn; empty where
+        nothing was told.
+        """
+        return next((stands for _, _, stands in reversed(self._standing(incident))), "")
 
     def believes_open(self, incident: str) -> bool:
         """Whether whoever was told takes an incident to be open."""
-        if not self.knows(incident) or self.has(incident, WITHDRAWN):
-            return False
-        closed = self.closed(incident)
-        again = (day for what, day in self._dated(incident) if what == Change.REOPENED)
-        return closed is None or max(again, default=date.min) >= closed
+        return self.stands(incident) not in ("", *_OVER)
 
-    def closed(self, incident: str) -> date | None:
-        """The run day of the last end that was told and not taken back."""
-        dated = set(self._dated(incident))
-        back = {day for what, day in dated if what == STANDS}
-        return max((day for what, day in dated if what == Change.RESOLVED and day not in back), default=None)
+    def said(self, incident: str, stands: str, day: date) -> str:
+        """What is remembered of an incident that is told, by the message of a run day, to stand so."""
+        number = max((number for number, _, _ in self._standing(incident)), default=0) + 1
+        return f"{incident} {AS} {stands} {day} {number}"
 
-    def _dated(self, incident: str) -> Iterable[tuple[str, date]]:
-        for each in self.told.get(incident, ()):
-            what, _, rest = each.partition(" ")
-            if what not in (AS, WITHHELD, WITHDRAWN):
-                yield what, date.fromisoformat(rest[:10])
+    def _standing(self, incident: str) -> list[tuple[int, date, str]]:
+        """How an incident stood, each time it was told: the last one last."""
+        words = (each.split() for each in self.told.get(incident, ()) if each.startswith(f"{AS} "))
+        return sorted((int(number), date.fromisoformat(day), stands) for _, stands, day, number in words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +158,7 @@ class Listener:
     def refusal(self, case: Case, joined: Collection[Member] = (), severity: Severity | None = None) -> str:
         """Why it does not want to hear of an incident; empty if it does.
 
-        Of the segments at least one must hold the worst breach, or something that newly breaches.
+        Of the segments at least one must hold the worst breach, or one of these members.
         """
         incident, wants = case.incident, self.wants
         bad = severity or incident.severity
@@ -186,12 +198,12 @@ def split(telling: str) -> tuple[str, str]:
     return incident, what
 
 
-def told_of(incident: Incident, transitions: Iterable[Transition]) -> tuple[str, ...]:
-    """What who was told of an incident as it stands, and of how it came there, remembers of it."""
-    names = [transition.name for transition in transitions]
-    if incident.is_open:
-        names.append(f"{AS} {incident.severity}")
-    return tuple(f"{incident.id} {each}" for each in names)
+def told_of(
+    incident: Incident, transitions: Iterable[Transition], day: date, memory: Memory
+) -> tuple[str, ...]:
+    """What who was told on a day of an incident as it stands, and of how it came there, remembers of it."""
+    stands = str(incident.severity) if incident.is_open else RESOLVED
+    return (*(f"{incident.id} {t.name}" for t in transitions), memory.said(incident.id, stands, day))
 
 
 def told(incidents: Iterable[Incident], decision: Decision) -> tuple[Incident, ...]:
@@ -202,11 +214,6 @@ def told(incidents: Iterable[Incident], decision: Decision) -> tuple[Incident, .
         else incident
         for incident in incidents
     )
-
-
-def end_told(incident: Incident) -> str:
-    """That the end of an incident was told."""
-    return f"{incident.id} {Change.RESOLVED} {incident.resolved_on}"
 
 
 def lived_through(history: History, day: date) -> Memory:
@@ -224,9 +231,12 @@ def lived_through(history: History, day: date) -> Memory:
             for t in history.transitions
             if t.incident_id == incident.id and (t.day <= until if until else t.day < day)
         ]
-        worst = [t.severity for t in happened] or [incident.severity]
-        level = max(worst, key=lambda severity: severity.rank)
-        tellings += [f"{incident.id} {t.name}" for t in happened] + [f"{incident.id} {AS} {level}"]
+        begun = [n for n, t in enumerate(happened) if t.change in (Change.OPENED, Change.REOPENED)]
+        since = happened[begun[-1] :] if begun else happened
+        worst = max((t.severity for t in since), key=lambda each: each.rank, default=incident.severity)
+        stands = RESOLVED if any(t.change is Change.RESOLVED for t in since) else worst
+        tellings += [f"{incident.id} {t.name}" for t in happened]
+        tellings.append(f"{incident.id} {AS} {stands} {incident.told_on} 1")
     return Memory.of(tellings)
 
 

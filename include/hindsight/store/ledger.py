@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from hindsight.domain.records import Incident
 from hindsight.errors import StoreError
 from hindsight.store.bulk import copy
-from hindsight.store.queries import select
+from hindsight.store.queries import rows as rows_of
 from hindsight.store.rows import INCIDENTS
 
 INCIDENT_ORDER = ("opened_on", "incident_class", "id", "monitor")
@@ -17,7 +17,7 @@ INCIDENT_ORDER = ("opened_on", "incident_class", "id", "monitor")
 
 def incidents(conn: sa.Connection, monitor: str | None = None) -> list[Incident]:
     """The incidents of a monitor, or of all, oldest first."""
-    return INCIDENTS.records(conn.execute(select(INCIDENTS, monitor, INCIDENT_ORDER)))
+    return rows_of(conn, INCIDENTS, monitor, INCIDENT_ORDER)
 
 
 def replace_incidents(conn: sa.Connection, monitor: str, rows: Iterable[Incident]) -> None:
@@ -26,6 +26,8 @@ def replace_incidents(conn: sa.Connection, monitor: str, rows: Iterable[Incident
     for row in rows:
         if row.monitor != monitor:
             raise StoreError(f"The incident {row.id!r} is of {row.monitor!r} and not of {monitor!r}.")
-    table = INCIDENTS.table
-    conn.execute(sa.delete(table).where(table.c.monitor == monitor))
+    conn.execute(_REMOVE, {"whose": monitor})
     copy(conn, INCIDENTS, rows)
+
+
+_REMOVE = sa.delete(INCIDENTS.table).where(INCIDENTS.table.c.monitor == sa.bindparam("whose"))

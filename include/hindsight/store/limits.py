@@ -14,11 +14,13 @@ def apart(conn: sa.Connection, seconds: float) -> Iterator[None]:
 
     A single statement may take so many seconds; after that, what was allowed before is allowed again.
     """
-    setting = "statement_timeout"
     with conn.begin_nested():
-        limit = f"{max(int(seconds * 1000), 1)}ms"
-        before = conn.scalar(
-            sa.select(sa.func.current_setting(setting), sa.func.set_config(setting, limit, True))
-        )
+        before = conn.scalar(_LIMIT, {"limit": f"{max(int(seconds * 1000), 1)}ms"})
         yield
-        conn.execute(sa.select(sa.func.set_config(setting, before, True)))
+        conn.execute(_UNLIMIT, {"limit": before})
+
+
+_SETTING = "statement_timeout"
+_SET = sa.func.set_config(_SETTING, sa.bindparam("limit", type_=sa.String), True)
+_LIMIT = sa.select(sa.func.current_setting(_SETTING), _SET)
+_UNLIMIT = sa.select(_SET)

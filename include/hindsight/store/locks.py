@@ -9,12 +9,17 @@ import sqlalchemy as sa
 
 def take(conn: sa.Connection, name: str) -> None:
     """Wait until nobody else holds the lock of this name, and hold it to the end of the transaction."""
-    conn.execute(sa.select(sa.func.pg_advisory_xact_lock(number(name))))
+    conn.execute(_TAKE, {"number": number(name)})
 
 
 def try_take(conn: sa.Connection, name: str) -> bool:
     """Hold the lock of this name to the end of the transaction, unless somebody else holds it now."""
-    return bool(conn.scalar(sa.select(sa.func.pg_try_advisory_xact_lock(number(name)))))
+    return bool(conn.scalar(_TRY, {"number": number(name)}))
+
+
+_NUMBER = sa.bindparam("number", type_=sa.BigInteger)
+_TAKE = sa.select(sa.func.pg_advisory_xact_lock(_NUMBER))
+_TRY = sa.select(sa.func.pg_try_advisory_xact_lock(_NUMBER))
 
 
 def number(name: str) -> int:

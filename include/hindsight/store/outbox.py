@@ -1,14 +1,14 @@
 """The outbox: messages written with the facts they speak of, sent later, each by one sender, in order.
 
 `enqueue` belongs in the transaction that writes the incidents.  A sender claims, commits, sends, and records
-in a second transaction (see `hindsight.store.sending`).
+in a second transaction (see `hindsight.store.sending` and `hindsight.store.recording`).
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Iterable
-from dataclasses import asdict
+from dataclasses import fields
 from datetime import date, timedelta
 from typing import Any
 
@@ -63,8 +63,9 @@ def _key(row: dict[str, Any]) -> tuple[Any, ...]:
 
 
 def _values(new: Notification) -> dict[str, Any]:
+    values = {each.name: getattr(new, each.name) for each in fields(new)}
     lists = {"incidents": list(new.incidents), "tellings": list(new.tellings)}
-    return {name: plain(value) for name, value in asdict(new).items()} | lists
+    return {name: plain(value) for name, value in values.items()} | lists
 
 
 def _laid() -> Any:
@@ -117,12 +118,13 @@ def message(conn: sa.Connection, number: int) -> list[tuple[int, Notification]]:
 def resend(conn: sa.Connection, number: int) -> list[tuple[int, Notification]]:
     """Have a message sent again, although it was sent, given up, held back or merged; only on request.
 
-    One that others were merged into takes them along.  What it was counted for begins anew.  StoreError if
-    there is none of this number, or if it waits to be sent anyhow.
+    One that others were merged into takes them along.  What it was counted for begins anew, and it gets a key
+    of its own, by which no earlier one is found; but what was given up and may have been accepted is asked
+    for first, with all that was in the same message.
+    StoreError if there is none of this number, or if it waits to be sent anyhow.
     """
-    with_it = (table.c.batch == number) & (table.c.state == Delivery.MERGED.value)
-    mine = (table.c.id == number) & table.c.state.not_in([state.value for state in WAITING])
-    found = conn.execute(sa.select(table.c.state).where(table.c.id == number).with_for_update()).scalar()
+    question = sa.select(table.c.state, table.c.batch).where(table.c.id == number).with_for_update()
+    found, batch = conn.execute(question).one_or_none() or (None, None)
     if found is None:
         raise StoreError(
             f"The outbox holds no message number {number}: `hindsight notify list` shows the numbers."
@@ -131,16 +133,19 @@ def resend(conn: sa.Connection, number: int) -> list[tuple[int, Notification]]:
         raise StoreError(
             f"Message number {number} is {found}: it waits to be sent anyhow, and cannot be sent again."
         )
+    merged = (table.c.batch == number) & (table.c.state == Delivery.MERGED.value)
+    doubtful = (table.c.state == Delivery.DEAD.value) & table.c.ambiguous_since.is_not(None)
     statement = (
         sa.update(table)
-        .where(mine | with_it)
+        .where((table.c.id == number) | merged | (doubtful & (table.c.batch == batch)))
         .values(
             state=Delivery.PENDING.value,
             attempts=0,
             error=None,
             next_attempt_at=None,
-            ambiguous_since=None,
-            batch=None,
+            ambiguous_since=sa.case((doubtful, table.c.ambiguous_since)),
+            batch=sa.case((doubtful, table.c.batch)),
+            resent=sa.case((doubtful, table.c.resent), else_=table.c.resent + 1),
             sent_at=None,
             lease_until=None,
             updated_at=_NOW,

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from hindsight.domain.records import Detection, Snapshot, StatisticRow, WindowState
 from hindsight.domain.values import ALL, Horizon, Span, Verdict
 from hindsight.store.bulk import replace
+from hindsight.store.queries import rows as rows_of
 from hindsight.store.queries import select
 from hindsight.store.rows import DETECTIONS, SNAPSHOTS, STATISTICS, WINDOW_STATES
 
@@ -55,8 +56,7 @@ def window_states(
     horizons: Collection[Horizon] | None = None,
 ) -> list[WindowState]:
     """The states of windows that start in [start, end), by start and horizon."""
-    query = select(WINDOW_STATES, monitor, BY_WINDOW, start=start, end=end, horizon=horizons)
-    return WINDOW_STATES.records(conn.execute(query))
+    return rows_of(conn, WINDOW_STATES, monitor, BY_WINDOW, start=start, end=end, horizon=horizons)
 
 
 def state_places(
@@ -100,7 +100,8 @@ def statistics(
     version: str | None = None,
 ) -> list[StatisticRow]:
     """The statistics of windows that start in [start, end), by start, horizon, version, segment."""
-    query = select(
+    return rows_of(
+        conn,
         STATISTICS,
         monitor,
         STATISTIC_ORDER,
@@ -110,7 +111,6 @@ def statistics(
         segment=segments,
         version=version,
     )
-    return STATISTICS.records(conn.execute(query))
 
 
 def replace_snapshots(
@@ -139,7 +139,8 @@ def snapshots(
 
     Each filter is a value or a collection of them; `start` and `end` bound window_start, half-open.
     """
-    query = select(
+    return rows_of(
+        conn,
         SNAPSHOTS,
         monitor,
         SNAPSHOT_ORDER,
@@ -151,7 +152,6 @@ def snapshots(
         start=start,
         end=end,
     )
-    return SNAPSHOTS.records(conn.execute(query))
 
 
 def replace_detections(
@@ -178,7 +178,8 @@ def detections(
     end: datetime | None = None,
 ) -> list[Detection]:
     """Detections, by as_of and then key; filters as for snapshots."""
-    query = select(
+    return rows_of(
+        conn,
         DETECTIONS,
         monitor,
         DETECTION_ORDER,
@@ -191,4 +192,3 @@ def detections(
         start=start,
         end=end,
     )
-    return DETECTIONS.records(conn.execute(query))

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from hindsight.domain.records import Action, Silence
-from hindsight.store.queries import plain, select
+from hindsight.store.queries import plain, rows
 from hindsight.store.rows import ACTIONS, SILENCES, Codec
 
 
@@ -21,7 +21,7 @@ def keep_action(conn: sa.Connection, action: Action) -> bool:
 
 def actions(conn: sa.Connection, monitor: str | None = None) -> list[Action]:
     """What was done to the incidents of a monitor, or of all, oldest first."""
-    return ACTIONS.records(conn.execute(select(ACTIONS, monitor, ("day", "at", "id"))))
+    return rows(conn, ACTIONS, monitor, ("day", "at", "id"))
 
 
 def keep_silence(conn: sa.Connection, silence: Silence) -> bool:
@@ -31,7 +31,7 @@ def keep_silence(conn: sa.Connection, silence: Silence) -> bool:
 
 def silences(conn: sa.Connection, monitor: str | None = None) -> list[Silence]:
     """The silences of a monitor, or of all, those that are over included, oldest first."""
-    return SILENCES.records(conn.execute(select(SILENCES, monitor, ("start", "at", "id"))))
+    return rows(conn, SILENCES, monitor, ("start", "at", "id"))
 
 
 def end_silence(conn: sa.Connection, monitor: str, silence: str, day: date, author: str) -> bool:

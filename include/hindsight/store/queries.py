@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
-from functools import cache
-from typing import Any
+from functools import cache, lru_cache
+from typing import Any, cast
 
+import psycopg
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy.dialects.postgresql import ARRAY, distinct_on
+from sqlalchemy.sql.compiler import SQLCompiler
 
 from hindsight.domain.values import Length, Span
 from hindsight.errors import StoreError
-from hindsight.store.rows import Codec
+from hindsight.store.rows import Codec, Record
 
 Wanted = str | Length | Collection[str] | Collection[Length] | None
 
@@ -31,24 +33,89 @@ def select(
     None wants anything, a collection any of its members; `start` and `end` bound `window_start`,
     half-open, and must have a time zone.
     """
-    columns = codec.table.c
-    query = _ordered(codec, order)
+    query, values = _asked(codec, monitor, order, start, end, wanted)
+    return query.params(values)
+
+
+def rows(
+    conn: sa.Connection,
+    codec: Codec[Record],
+    monitor: str | None,
+    order: tuple[str, ...],
+    *,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    **wanted: Wanted,
+) -> list[Record]:
+    """The records of the rows that `select` gives, for what is asked often.
+
+    The question is made and compiled once, and the driver is asked directly: it takes half the time.
+    """
+    query, values = _asked(codec, monitor, order, start, end, wanted)
+    compiled = _compiled(query, conn.dialect)
+    driver = cast(psycopg.Connection[Any], conn.connection.driver_connection)
+    try:
+        with driver.cursor() as cursor:
+            cursor.execute(compiled.string, compiled.construct_params(values))
+            return codec.records(cursor)
+    except psycopg.OperationalError as error:
+        if driver.closed:  # else the transaction would try to roll back, and that error would hide this one
+            conn.invalidate(error)
+        raise
+
+
+@lru_cache(512)
+def _compiled(query: sa.Select[Any], dialect: sa.Dialect) -> SQLCompiler:
+    return query.compile(dialect=dialect)
+
+
+def _asked(
+    codec: Codec[Any],
+    monitor: str | None,
+    order: tuple[str, ...],
+    start: datetime | None,
+    end: datetime | None,
+    wanted: Mapping[str, Wanted],
+) -> tuple[sa.Select[Any], dict[str, Any]]:
+    """A question and what to put into it."""
+    values: dict[str, Any] = {}
     if start is not None:
-        query = query.where(columns.window_start >= _zoned(start))
+        values["start"] = _zoned(start)
     if end is not None:
-        query = query.where(columns.window_start < _zoned(end))
+        values["end"] = _zoned(end)
+    among = []
     for name, value in {"monitor": monitor, **wanted}.items():
         if isinstance(value, (str, Length)):
-            query = query.where(columns[name] == plain(value))
+            values[f"wanted_{name}"] = plain(value)
+        elif value is not None and len(value) == 1:
+            values[f"wanted_{name}"] = plain(next(iter(value)))
         elif value is not None:
-            query = query.where(columns[name].in_([plain(each) for each in value]))
-    return query
+            values[f"wanted_{name}"] = [plain(each) for each in value]
+            among.append(name)
+    return _question(codec, order, tuple(values), frozenset(among)), values
 
 
 @cache
-def _ordered(codec: Codec[Any], order: tuple[str, ...]) -> sa.Select[Any]:
-    """All rows of a table, ordered; made once, for making it takes longer than asking it."""
-    return sa.select(*codec.columns).order_by(*(_ascending(codec.table.columns[name]) for name in order))
+def _question(
+    codec: Codec[Any], order: tuple[str, ...], given: tuple[str, ...], among: frozenset[str]
+) -> sa.Select[Any]:
+    """The rows of a table for which all that is given holds; made once, for making it takes longer than
+    asking it.
+    """
+    columns = codec.table.c
+    query = sa.select(*codec.columns).order_by(*(_ascending(columns[name]) for name in order))
+    for each in given:
+        name = each.removeprefix("wanted_")
+        if each == "start":
+            query = query.where(columns.window_start >= sa.bindparam(each))
+        elif each == "end":
+            query = query.where(columns.window_start < sa.bindparam(each))
+        elif name in among:
+            several = sa.bindparam(each, type_=ARRAY(columns[name].type))
+            query = query.where(columns[name] == sa.any_(several))
+        else:
+            query = query.where(columns[name] == sa.bindparam(each))
+    return query
 
 
 def newest(

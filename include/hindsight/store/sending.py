@@ -1,4 +1,4 @@
-"""Claiming and recording: who sends what lies in the outbox, in which order, and what became of it.
+"""Claiming: who sends what lies in the outbox, and in which order; `recording` says what became of it.
 
 Messages of one monitor to one *channel* go out in the order of their numbers: no later one overtakes, and
 never do two senders serve one channel at once.  All that wait are claimed as one `Batch`, led by the newest.
@@ -10,7 +10,7 @@ Only once that is settled may newer messages join.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -18,6 +18,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from hindsight.domain.records import Delivery, Notification
+from hindsight.domain.values import Severity
 from hindsight.store import locks
 from hindsight.store.outbox import WAITING, numbered
 from hindsight.store.rows import NOTIFICATIONS
@@ -93,15 +94,18 @@ def waiting(conn: sa.Connection, monitor: str) -> list[Waiting]:
     return [Waiting(*row) for row in conn.execute(query)]
 
 
-def claim(conn: sa.Connection, monitor: str, *, lease: timedelta = LEASE) -> Batch | None:
+def claim(
+    conn: sa.Connection, monitor: str, *, lease: timedelta = LEASE, besides: Collection[str] = ()
+) -> Batch | None:
     """Take what is due on one channel: nobody else sends to it until this is recorded, or the lease is over.
 
     Due is a channel if something waits there that may be tried by now, if no sender is at work on it, and
     if none of its messages has to wait because it failed.  What waits for the end of quiet hours holds
-    back nothing, and goes along.
+    back nothing, and goes along; something critical that nobody has tried yet ends all waits but that for
+    another sender.  Channels that are named in `besides` are left alone.
     """
     for notifier in list(conn.scalars(_due(monitor).with_only_columns(table.c.notifier))):
-        if not locks.try_take(conn, f"channel {monitor} {notifier}"):
+        if notifier in besides or not locks.try_take(conn, f"channel {monitor} {notifier}"):
             continue
         # Another sender may have come and gone before the lock was ours: only now is it sure what there is.
         number = conn.scalar(_due(monitor, notifier).with_only_columns(sa.func.count()))
@@ -128,64 +132,16 @@ def join(
     return _take(conn, [row.id for row in rows], lease, mine=numbers)
 
 
-def record(
-    conn: sa.Connection,
-    batch: Batch,
-    state: Delivery,
-    *,
-    provider_id: str | None = None,
-    error: str | None = None,
-    pause: timedelta = timedelta(0),
-    ambiguous: bool | None = None,
-    most: int | None = None,
-) -> None:
-    """Say what became of a batch.  What was sent stays sent, whatever a late sender says.
+def part(conn: sa.Connection, batch: Batch, *, lease: timedelta = LEASE) -> bool:
+    """Have each message of a batch stand by itself, also if its sender dies; the lease begins anew.
 
-    Sent, the newest message is it and the others are merged into it.  What is to be tried again (`pending`)
-    waits for `pause`, and is given up where it was tried `most` times.  `ambiguous` says whether it may have
-    been accepted: True after such a try, False where that is settled, None if all is as it was.
+    False if the lease was over and one of them is another's now.
     """
-    ids = [number for number, _ in batch.rows]
-    done = state in (Delivery.SENT, Delivery.LOGGED)
-    values: dict[str, Any] = {
-        "state": state.value,
-        "error": error,
-        "next_attempt_at": None,
-        "lease_until": None,
-        "updated_at": _NOW,
-    }
-    if ambiguous is not None:
-        began = sa.func.coalesce(table.c.ambiguous_since, table.c.updated_at)
-        values["ambiguous_since"] = began if ambiguous else None
-    if done:
-        leads = table.c.id == batch.number
-        values |= {
-            "state": sa.case((leads, state.value), else_=Delivery.MERGED.value),
-            "provider_id": sa.case((leads, provider_id), else_=table.c.provider_id),
-            "sent_at": sa.func.coalesce(table.c.sent_at, _NOW),
-            "batch": batch.number,
-        }
-    elif state is Delivery.PENDING:
-        spent = table.c.attempts >= most if most is not None else sa.false()
-        values |= {
-            "state": sa.case((spent, Delivery.DEAD.value), else_=Delivery.PENDING.value),
-            "next_attempt_at": sa.case((spent, None), else_=_NOW + pause),
-        }
-    ours = table.c.id.in_(ids) if done else _ours(batch)
-    conn.execute(sa.update(table).where(ours).values(values))
-
-
-def postpone(conn: sa.Connection, batch: Batch, pause: timedelta) -> None:
-    """Put a batch back for so long, not because anything went wrong: no attempt is counted."""
-    values = {
-        "state": Delivery.PENDING.value,
-        "attempts": table.c.attempts - 1,
-        "error": None,
-        "next_attempt_at": _NOW + pause,
-        "lease_until": None,
-        "updated_at": _NOW,
-    }
-    conn.execute(sa.update(table).where(_ours(batch)).values(values))
+    if not _still_ours(conn, batch):
+        return False
+    values = {"batch": table.c.id, "lease_until": _NOW + lease}
+    conn.execute(sa.update(table).where(ours(batch)).values(values))
+    return True
 
 
 def _due(monitor: str | None = None, notifier: str | None = None) -> sa.Select[Any]:
@@ -194,13 +150,16 @@ def _due(monitor: str | None = None, notifier: str | None = None) -> sa.Select[A
     What failed names its error and has to wait; what merely waits for the end of quiet hours names none.
     """
     at_work = _SENDING & (table.c.lease_until > _NOW)
-    blocked = sa.func.bool_or(at_work | (_LATER & table.c.error.is_not(None)))
+    blocked = sa.func.bool_or(_LATER & table.c.error.is_not(None))
+    urgent = sa.func.bool_or(
+        _PENDING & (table.c.severity == Severity.CRITICAL.value) & (table.c.attempts == 0)
+    )
     ready = sa.func.bool_or(~at_work & (_SENDING | table.c.next_attempt_at.is_(None) | ~_LATER))
     query = (
         sa.select(table.c.monitor, table.c.notifier)
         .where(_WAITING)
         .group_by(table.c.monitor, table.c.notifier)
-        .having(~blocked, ready)
+        .having(~sa.func.bool_or(at_work), ~blocked | urgent, ready)
         .order_by(sa.func.min(table.c.id))
     )
     if monitor is not None:
@@ -228,15 +187,15 @@ def _together(rows: Sequence[sa.Row[Any]]) -> list[int]:
 
 
 def _take(conn: sa.Connection, ids: Sequence[int], lease: timedelta, mine: Sequence[int] = ()) -> Batch:
-    ours = table.c.id.in_(mine)
-    lost = _SENDING & ~ours
+    known = table.c.id.in_(mine)
+    lost = _SENDING & ~known
     began = sa.func.coalesce(table.c.ambiguous_since, table.c.updated_at)
     statement = (
         sa.update(table)
         .where(table.c.id.in_(ids))
         .values(
             state=Delivery.SENDING.value,
-            attempts=sa.case((ours, table.c.attempts), else_=table.c.attempts + 1),
+            attempts=sa.case((known, table.c.attempts), else_=table.c.attempts + 1),
             batch=max(ids),
             lease_until=_NOW + lease,
             next_attempt_at=None,
@@ -249,12 +208,12 @@ def _take(conn: sa.Connection, ids: Sequence[int], lease: timedelta, mine: Seque
     return Batch(tuple(sorted(numbered(conn.execute(statement)), key=lambda row: row[0])))
 
 
-def _ours(batch: Batch) -> sa.ColumnElement[bool]:
+def ours(batch: Batch) -> sa.ColumnElement[bool]:
     """The rows of a batch that nobody has claimed since: each claim counts an attempt."""
     claimed = [(number, row.attempts) for number, row in batch.rows]
     return _SENDING & sa.tuple_(table.c.id, table.c.attempts).in_(claimed)
 
 
 def _still_ours(conn: sa.Connection, batch: Batch) -> bool:
-    query = sa.select(table.c.id).where(_ours(batch)).with_for_update()
+    query = sa.select(table.c.id).where(ours(batch)).with_for_update()
     return len(conn.execute(query).all()) == len(batch.rows)

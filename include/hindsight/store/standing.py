@@ -13,6 +13,8 @@ from hindsight.store.rows import THREADS
 from hindsight.store.tables import incident, thread
 
 BETWEEN = " "
+NOTED = "\n"
+"""What parts how an incident stands from what else a thread shows of it; no name holds one."""
 
 
 def standing(
@@ -21,13 +23,14 @@ def standing(
     resolved_on: date | None,
     resolution: Resolution | None,
     acknowledged_until: date | None,
+    acknowledged_by: str | None = None,
 ) -> str:
     """How an incident stands, in a few words: what of it the first message of a thread shows.
 
-    >>> standing(IncidentState.OPEN, Severity.CRITICAL, None, None, date(2013, 4, 19))
-    'open critical 2013-04-19'
+    >>> standing(IncidentState.ACKNOWLEDGED, Severity.CRITICAL, None, None, date(2013, 4, 19), "Ann")
+    'acknowledged critical 2013-04-19 Ann'
     """
-    parts = (state, severity, resolved_on, resolution, acknowledged_until)
+    parts = (state, severity, resolved_on, resolution, acknowledged_until, acknowledged_by)
     return BETWEEN.join(str(part) for part in parts if part is not None)
 
 
@@ -59,5 +62,6 @@ def _otherwise() -> sa.ColumnElement[bool]:
         day(incident.c.resolved_on),
         incident.c.resolution,
         day(incident.c.acknowledged_until),
+        incident.c.acknowledged_by,
     )
-    return sa.not_(sa.func.starts_with(thread.c.shown, now))
+    return sa.func.split_part(thread.c.shown, NOTED, 1) != now

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from hindsight.errors import StoreError
 from hindsight.store import (
+    accounts,
     address,
     cuts,
     ledger,
@@ -19,6 +20,7 @@ from hindsight.store import (
     outbox,
     partitions,
     people,
+    recording,
     retention,
     sending,
     standing,
@@ -129,6 +131,10 @@ class Store:
     lay = staticmethod(outbox.lay)
     notifications = staticmethod(outbox.notifications)
     newest_messages = staticmethod(outbox.newest)
+    messages_about = staticmethod(accounts.messages_about)
+    count_about = staticmethod(accounts.count_about)
+    newest_judged = staticmethod(accounts.newest_judged)
+    is_known = staticmethod(accounts.is_known)
     message = staticmethod(outbox.message)
     resend = staticmethod(outbox.resend)
     judgements = staticmethod(outbox.judgements)
@@ -138,8 +144,9 @@ class Store:
     waiting = staticmethod(sending.waiting)
     claim = staticmethod(sending.claim)
     join = staticmethod(sending.join)
-    record = staticmethod(sending.record)
-    postpone = staticmethod(sending.postpone)
+    part = staticmethod(sending.part)
+    record = staticmethod(recording.record)
+    postpone = staticmethod(recording.postpone)
     retained = staticmethod(retention.retained)
     keep_retained = staticmethod(retention.keep_retained)
     remove_statistics = staticmethod(retention.remove_statistics)

@@ -200,6 +200,7 @@ notification = sa.Table(
     _column("next_attempt_at", INSTANT, "Not to be tried before", nullable=True),
     _column("batch", sa.BigInteger(), "Number of the message it was sent with", nullable=True),
     _column("ambiguous_since", INSTANT, "First try that may have been accepted", nullable=True),
+    _column("resent", sa.Integer(), "How often somebody asked for it again", default=sa.text("0")),
     _column("created_at", INSTANT, "When it entered the outbox", default=sa.func.clock_timestamp()),
     _column("updated_at", INSTANT, "When its row last changed", default=sa.func.clock_timestamp()),
     _column("sent_at", INSTANT, "When the receiver had accepted it", nullable=True),
@@ -253,6 +254,7 @@ action = sa.Table(
     _column("at", INSTANT, "When it was done"),
     _column("until", sa.Date(), "Last run day for which it holds", nullable=True),
     _column("resolution", TEXT, "fixed, expected, no_action or false_positive", nullable=True),
+    _column("follows", INSTANT, "As-of of the newest judgement that it knows of", nullable=True),
     sa.PrimaryKeyConstraint("id"),
     comment="What people did to incidents",
 )

@@ -41,6 +41,7 @@ def upgrade() -> None:
         sa.Column("loud", sa.Boolean(), nullable=False, server_default=sa.text("false")),
         sa.Column("batch", sa.BigInteger()),
         sa.Column("ambiguous_since", sa.DateTime(timezone=True)),
+        sa.Column("resent", sa.Integer(), nullable=False, server_default=sa.text("0")),
     )
     for each in more:
         op.add_column("notification", each, schema="hindsight")
@@ -55,6 +56,7 @@ def upgrade() -> None:
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("until", sa.Date()),
         sa.Column("resolution", text()),
+        sa.Column("follows", sa.DateTime(timezone=True)),
         sa.PrimaryKeyConstraint("id"),
         schema="hindsight",
     )

@@ -1,7 +1,11 @@
-"""Many short-lived processes at little cost: forked from one that has imported all and runs no threads."""
+"""Many short-lived processes at little cost: forked from one that has imported all and runs no threads.
+
+Each can be told to die at a point of `hindsight.faults`.
+"""
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -14,6 +18,9 @@ from multiprocessing.connection import Connection
 from typing import Any, Protocol
 
 from hindsight import faults
+
+PATIENCE = 120
+"""Seconds after which what is not over is never over; many, for machines are busy."""
 
 
 class Job(Protocol):
@@ -32,12 +39,12 @@ class Child:
     code: int = 0
 
     def kill(self) -> None:
-        assert self.began.wait(30), "it never began"
+        assert self.began.wait(PATIENCE), "it never began"
         os.kill(self.pid, signal.SIGKILL)
 
     def ended(self) -> int:
         """With what it ended: minus the signal, if one killed it."""
-        assert self.over.wait(60), "it hangs"
+        assert self.over.wait(PATIENCE), "it hangs"
         return self.code
 
 
@@ -49,13 +56,13 @@ class Forge:
     children: dict[int, Child] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def started(self, job: Job, point: str = "") -> Child:
-        """A process that does a job, and dies when it first reaches a point."""
+    def started(self, job: Job, point: str = "", occurrence: int = 1) -> Child:
+        """A process that does a job, and dies at the n-th time that it reaches a point."""
         child = Child()
         with self.lock:
             number = len(self.children)
             self.children[number] = child
-            self.pipe.send((number, job, point))
+            self.pipe.send((number, job, point, occurrence))
         return child
 
     def listen(self) -> None:
@@ -82,7 +89,7 @@ def forge(warming: Job) -> Iterator[Forge]:
     process = context.Process(target=serve, args=(theirs, warming), daemon=True)
     process.start()
     theirs.close()
-    assert ours.poll(120), "the forge never became warm"
+    assert ours.poll(PATIENCE), "the forge never became warm"
     assert ours.recv() == "warm"
     made = Forge(ours)
     listener = threading.Thread(target=made.listen, daemon=True)
@@ -100,15 +107,17 @@ def forge(warming: Job) -> Iterator[Forge]:
 def serve(pipe: Connection, warming: Job) -> None:
     """Fork a child for each job that comes, and say when it began and with what it ended."""
     warming.do()
+    gc.collect()
+    gc.freeze()  # so that no child copies what it only looks through
     running: dict[int, int] = {}
     pipe.send("warm")
     while True:
         try:
             while pipe.poll(0.005):
-                number, job, point = pipe.recv()
+                number, job, *death = pipe.recv()
                 pid = os.fork()
                 if not pid:
-                    _child(job.do, point)
+                    _child(job.do, *death)
                 running[pid] = number
                 pipe.send(("began", number, pid))
         except EOFError:
@@ -118,9 +127,13 @@ def serve(pipe: Connection, warming: Job) -> None:
             pipe.send(("ended", running.pop(pid), os.waitstatus_to_exitcode(status)))
 
 
-def _child(do: Callable[[], Any], point: str) -> None:
+def _child(do: Callable[[], Any], point: str, occurrence: int) -> None:
+    left = occurrence
+
     def die(reached: str) -> None:
-        if reached == point:
+        nonlocal left
+        left -= reached == point
+        if left == 0:
             os.kill(os.getpid(), signal.SIGKILL)
 
     faults.hook = die if point else None
