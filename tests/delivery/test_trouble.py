@@ -235,6 +235,19 @@ def test_where_several_are_refused_as_one_each_is_tried_by_itself(world: World, 
     assert REPEATED not in str(world.accepted(cell)), "none was taken before"
 
 
+def test_of_several_that_are_sent_apart_only_what_is_in_doubt_may_be_a_repeat(world: World) -> None:
+    cell = fresh(world, "webhook")
+    world.script(cell, FAILS)
+    world.enqueue(row(cell, 0))
+    world.deliver(cell)
+    world.time_passes()
+    world.enqueue(row(cell, 1))
+    world.script(cell, Answer(413, "too large"))
+    assert world.deliver(cell) == ""
+    assert told(world, cell) == [[0], [1]]
+    assert [REPEATED in text for text in world.accepted(cell)] == [True, False]
+
+
 def test_a_channel_that_refuses_everything_is_not_tried_with_each(world: World) -> None:
     cell = fresh(world)
     world.script(cell, *[refuses("is_archived")] * 20)

@@ -208,7 +208,7 @@ class Round:
     def attempt(
         self, batch: Batch, notifier: BaseNotifier, connect: Connect, *, sure: bool, perhaps: bool = False
     ) -> tuple[Outcome, list[Thread]]:
-        """Send a batch once, which was `perhaps` sent just now: what came of it, and the threads it begins."""
+        """Send a batch once, `perhaps` just after another try: what came of it, and the threads it begins."""
         this = self.of(batch, notifier, sure=sure)
         known = threads_of(batch, notifier, self.runtime)
         try:
