@@ -266,8 +266,8 @@ class World:
 def opened(breach: Array, well: Array) -> list[int]:
     """The days on which an incident opens, from verdicts by rule and day [rules, days].
 
-    It closes once each rule that breached has been well twice in a row, as in `hindsight.incidents`.  A return
-    within the days for which a monitor would reopen the incident counts as another one here: no rule is
+    It closes once each rule that breached has been well twice in a row, as in `hindsight.incidents`.  A
+    return within the days for which a monitor would reopen the incident counts as another one: no rule is
     flattered by it.
     """
     found: list[int] = []
