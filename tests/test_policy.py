@@ -303,6 +303,13 @@ def test_a_verdict_that_turns_twice_is_noted_twice_each_time_against_what_was_to
     assert (turned.first.verdict, str(turned.first.horizon)) == (CLEAR, "30d")
 
 
+def test_a_reminder_that_names_a_revised_breach_again_takes_no_note_back() -> None:
+    first, _, _, later = judged_later("C")
+    opened, noted = (as_told([("inc_1", each)]) for each in (first, later))
+    assert notes(last_told([opened]), [first, later], ZONE) != ()
+    assert notes(last_told([opened, noted, opened]), [first, later], ZONE) == ()
+
+
 def test_to_know_less_later_revises_nothing() -> None:
     assert sent(lived(judged_later("?", "B"), 0, 30)) == [(run(0), Kind.DAILY)]
 

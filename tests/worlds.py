@@ -42,6 +42,7 @@ from hindsight.domain.spec import (
 from hindsight.domain.values import Horizon, Notify, Span, Task
 from hindsight.pipeline import Runtime, run_days
 from hindsight.store import Store
+from hindsight.store.tables import metadata
 from hindsight.windows import DayRange
 
 ZONE = ZoneInfo("America/New_York")
@@ -495,14 +496,16 @@ class Bench:
         with self.store.transaction() as connection:
             return self.store.dump(connection, monitor)
 
+    def empty(self) -> None:
+        """Forget all monitors."""
+        with self.store.transaction() as connection:
+            connection.execute(sa.text(f"truncate {', '.join(map(str, metadata.sorted_tables))}"))
+
     def clear(self, monitor: str = "odd") -> None:
         """Forget a monitor."""
-        tables = ("statistic", "window_state", "snapshot", "detection", "incident", "notification")
         with self.store.transaction() as connection:
-            for table in (*tables, "cut", "retained"):
-                connection.execute(
-                    sa.text(f"delete from hindsight.{table} where monitor = :name"), {"name": monitor}
-                )
+            for table in metadata.sorted_tables:
+                connection.execute(sa.delete(table).where(table.c.monitor == monitor))
 
 
 def in_a_row(bench: Bench, spec: MonitorSpec, days: Iterable[date]) -> None:

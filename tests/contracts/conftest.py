@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-import sqlalchemy as sa
 
 from hindsight.embedded import EmbeddedPostgres
 from worlds import Bench, bench_on
@@ -24,7 +23,4 @@ def bench(session_bench: Bench) -> Iterator[Bench]:
     It is a test's own to point at another place of logs, by its `url`.
     """
     yield replace(session_bench)
-    with session_bench.store.transaction() as connection:
-        tables = "statistic, window_state, snapshot, detection, incident, notification"
-        connection.execute(sa.text("set local search_path to hindsight"))
-        connection.execute(sa.text(f"truncate {tables}"))
+    session_bench.empty()

@@ -204,8 +204,8 @@ def test_the_command_does_the_same_for_one_or_all(root: Path) -> None:
 
 def test_a_silence_that_is_stale_is_told_of_and_holds_back_no_other(root: Path) -> None:
     runtime = command_line_runtime()
-    first, last = date(2024, 3, 17), date(2024, 6, 1)
-    silence = Silence("sil_1", "churn", first, last, "Ann", "new terms", datetime(2024, 3, 17, tzinfo=UTC))
+    first, last = date(2024, 2, 1), date(2024, 4, 1)
+    silence = Silence("sil_1", "churn", first, last, "Ann", "new terms", datetime(2024, 2, 1, tzinfo=UTC))
     with runtime.store.transaction() as connection:
         runtime.store.keep_silence(connection, silence)
     done, (told,) = tend("stale_silences", monitors(), runtime)

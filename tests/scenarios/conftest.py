@@ -3,7 +3,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-import sqlalchemy as sa
 
 from hindsight.demo.world import World, real_world
 from hindsight.embedded import EmbeddedPostgres
@@ -27,7 +26,4 @@ def world() -> World:
 def bench(session_bench: Bench) -> Iterator[Bench]:
     """A store that knows of no monitor, and a place for logs; a test may use several monitors."""
     yield session_bench
-    with session_bench.store.transaction() as connection:
-        tables = "statistic, window_state, snapshot, detection, incident, notification, cut, retained"
-        connection.execute(sa.text("set local search_path to hindsight"))
-        connection.execute(sa.text(f"truncate {tables}"))
+    session_bench.empty()

@@ -10,6 +10,7 @@ import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -38,9 +39,25 @@ def as_told(named: Iterable[tuple[str, Detection]]) -> str:
     return json.dumps(sorted(found, key=repr), sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
-def last_told(messages: Iterable[str]) -> dict[Window, Told]:
-    """The last judgement that people were told of each window, from what messages named, oldest first."""
-    return {tuple(told["window"]): told for message in messages for told in json.loads(message)}
+def last_told(
+    messages: Iterable[str], before: Mapping[Window, Told] = MappingProxyType({})
+) -> dict[Window, Told]:
+    """The last judgement that people were told of each window, from what messages named, oldest first.
+
+    A message that names an incident's worst breach again, by the labels of then, does not take back what was
+    told of the same window by older labels.  `before` is what was told besides, earlier.
+    """
+    found = dict(before)
+    for told in (each for message in messages for each in json.loads(message)):
+        window = tuple(told["window"])
+        if window not in found or _known(told) >= _known(found[window]):
+            found[window] = told
+    return found
+
+
+def _known(told: Told) -> datetime:
+    """The knowledge that a judgement used."""
+    return datetime.fromisoformat(told["as_of"])
 
 
 def notes(

@@ -10,11 +10,10 @@ import re
 from collections.abc import Iterable
 from dataclasses import fields
 from datetime import timedelta
-from typing import Any
 
 from hindsight.domain.spec import Location, MonitorSpec
 from hindsight.domain.values import Grain
-from hindsight.notifiers import NOTIFIERS
+from hindsight.notifiers import NOTIFIERS, BaseNotifier
 
 MARKS = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~&:/@=^$\"'])")
 WORD_JOINER = "\N{WORD JOINER}"
@@ -144,17 +143,23 @@ def _reference(spec: MonitorSpec) -> str:
     return f"{code(spec.reference.start)} to {code(spec.reference.end)}, frozen"
 
 
-def _notifier(entry: Any) -> str:
-    """A notifier by its kind and options; connections are ids, so nothing here is a secret."""
+def _notifier(entry: BaseNotifier) -> str:
+    """A notifier by its kind and options; connections are ids, so nothing here is a secret.
+
+    First where it leads, then which messages go there, as far as that is not the default.
+    """
     kind = next(kind for kind, cls in NOTIFIERS.items() if isinstance(entry, cls))
-    options = {name: getattr(entry, name) for name in (field.name for field in fields(entry))}
-    severity = options.pop("min_severity")
+    chosen = {
+        each.name: getattr(entry, each.name)
+        for each in fields(BaseNotifier)
+        if each.name != "min_severity" and getattr(entry, each.name) != each.default
+    }
     said = (
         f"{name} {_names(value) if isinstance(value, tuple) else code(value)}"
-        for name, value in options.items()
+        for name, value in {**entry.address, **chosen}.items()
         if value not in (None, (), "")
     )
-    return f"{', '.join((code(kind), *said))}; from severity {code(severity)}"
+    return f"{', '.join((code(kind), *said))}; from severity {code(entry.min_severity)}"
 
 
 def duration(length: timedelta) -> str:

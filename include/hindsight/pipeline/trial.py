@@ -206,7 +206,7 @@ def told_live(spec: MonitorSpec, last: date, detections: Sequence[Detection]) ->
                     fullest[decision.kind] = decision
         before = history.transitions if spec.grain is Grain.HOUR else ()
         for decision in fullest.values():
-            named |= last_told([as_told(named_in(decision))])
+            named.update(last_told([as_told(named_in(decision))], named))
             yield decision
 
 
