@@ -254,6 +254,12 @@ def known_by_day(
 )
 @example(["BCB", "", "", ""], [[], [(0, 0)], [(0, 0), (0, 1)]], [""] * 3, [False] * 3)
 @example(["BBCCBC", "", "", ""], [[]] * 4 + [[(0, 3)], [(0, 3), (0, 4)]], [""] * 6, [False] * 6)
+@example(
+    ["CCCCBBCBC", "BCCBCBCBB", "CCCBCBCBC", "CCBCCBBBC"],
+    [[], [], [], [(3, 1)], [], [], [(2, 1), (3, 2)], [], [(0, 3)]],
+    [""] * 9,
+    [False] * 4 + [True] + [False] * 4,
+)
 def test_whatever_is_computed_anew_people_believe_what_is_so(verdicts, turned, out, silent) -> None:
     team, landed = anew(**EARS), []
     for day, landed in enumerate(known_by_day(verdicts, turned, out)):

@@ -120,7 +120,7 @@ class Course:
             self._breach(day, breaches, was)
         if not self.clear_in_a_row and self.is_open:
             self._end_by_data(day, because_gone(self.left[who] for who in gone), enough)
-        if self.is_open and len(self.transitions) == before and (run.whole or breaches):
+        if self.is_open and len(self.transitions) == before and (run.whole or breaches or not run.hourly):
             self._remind(day)
         if breaches or clear or gone or expired:
             self._stand(day)

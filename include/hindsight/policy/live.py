@@ -35,7 +35,12 @@ def live_day(
     people believe is told on the last day of a run (`is_last`).
     """
     day, memory = today.day, listener.memory
-    share = shared(today, listener, heard, silences)
+    came_back = {
+        i
+        for i, case in today.cases.items()
+        if is_last and not case.incident.is_open and i in now and now[i].is_open
+    }
+    share = shared(today, listener, heard, silences, came_back)
     hushed = {
         i
         for i, incident in now.items()

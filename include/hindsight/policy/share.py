@@ -64,11 +64,20 @@ class Share:
 
 
 def shared(
-    today: Day, listener: Listener, heard: Collection[Transition], silences: Collection[Silence]
+    today: Day,
+    listener: Listener,
+    heard: Collection[Transition],
+    silences: Collection[Silence],
+    came_back: Collection[str] = (),
 ) -> Share:
-    """What of a day a listener is told, what it does not want to hear, and what is withheld from it."""
+    """What of a day a listener is told, what it does not want to hear, and what is withheld from it.
+
+    The end of what `came_back` on a later day, computed before, is no news any more.
+    """
     share = Share()
     for incident, case in today.cases.items():
+        if incident in came_back:
+            continue
         fresh = [each for t in today.happened(incident) if (each := left_of(t, heard)) is not None]
         news, found, refused = tell(case, fresh, today.day, listener)
         silence = silencing(silences, case.incident, today.day)
