@@ -90,7 +90,7 @@ class Writer:
         All of them together are kept apart from what must not fail.  If one does, each is tried by itself.
         """
         runtime, connection = self._place
-        wanted = list(to_explain(self._spec, decision))
+        wanted = list(to_explain(self._spec, decision, runtime, connection))
         gravest = self._gravest.get(decision.day, {})
         if not wanted and not gravest:
             return {}

@@ -107,7 +107,7 @@ def explanations(
     None for one that could not be explained: that is logged, and never holds the message back.
     """
     found: dict[str, Explanation | None] = {}
-    for incident, worst in to_explain(spec, decision):
+    for incident, worst in to_explain(spec, decision, runtime, connection):
         try:
             with runtime.store.apart(connection, PATIENCE):  # an error of the database ends no more than this
                 found[incident] = worded(spec, worst, connection, runtime)
@@ -117,12 +117,21 @@ def explanations(
     return found
 
 
-def to_explain(spec: MonitorSpec, decision: Decision) -> Iterable[tuple[str, Detection]]:
-    """The open incidents that a message names and that can be explained, with the worst member of each."""
+def to_explain(
+    spec: MonitorSpec, decision: Decision, runtime: Runtime, connection: sa.Connection
+) -> Iterable[tuple[str, Detection]]:
+    """The open incidents that a message names and that can be explained, with the worst member of each.
+
+    Where the store keeps nothing of the window (its statistics were removed, say) there is nothing to explain
+    it by.
+    """
     known = explicable(spec)
     for case in decision.cases if decision.kind is not Kind.REVISED else ():
-        if case.incident.is_open and case.evidence[0].detector in known:
-            yield case.incident.id, case.evidence[0]
+        worst = case.evidence[0]
+        if case.incident.is_open and worst.detector in known:
+            bounds, horizons = (worst.window_start, worst.window_end), [worst.horizon]
+            if runtime.store.state_places(connection, spec.monitor, *bounds, horizons=horizons):
+                yield case.incident.id, worst
 
 
 def worded(
