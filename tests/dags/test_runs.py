@@ -183,10 +183,11 @@ def test_who_clears_or_runs_again_what_was_told_sends_nothing(
 ) -> None:
     quiet = "  - {type: threshold, metric: volume, min: 60, window: 1d, at: 0d}\n"
     told = "notify:\n  - {type: webhook, connection: team}\n"
-    (tmp_path / "waiting.yaml").write_text(MONITOR + quiet + told)
+    once = MONITOR.replace("monitor: waiting", "monitor: told_once")
+    (tmp_path / "told_once.yaml").write_text(once + quiet + told)
     monkeypatch.setenv("HINDSIGHT_MONITORS", str(tmp_path))
     bag = DagBag(DAG_FILE, bundle_path=DAG_FILE.parent, bundle_name="dags-folder")
-    dag, at = bag.dags["monitor__waiting"], datetime.combine(PAST, time(), NEW_YORK)
+    dag, at = bag.dags["monitor__told_once"], datetime.combine(PAST, time(), NEW_YORK)
     others = "|".join(set(dag.task_ids) - {"notify"})
     with slack_like() as receiver:
         team = {"conn_type": "http", "host": f"{receiver.address}/hook", "password": "s3cret"}
